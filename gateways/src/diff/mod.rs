@@ -1,0 +1,261 @@
+//! What has to change so that the gateway holds what is wanted for one registered service. Pure.
+//!
+//! ```text
+//!  wanted:      absent ─▶ create · ours ─▶ patch what is ours · fillable ─▶ targets only · anybody else's ─▶ conflict
+//!  not wanted:  ours, unused, permitted ─▶ delete · not yet permitted ─▶ retiring · in use ─▶ kept
+//! ```
+
+mod fields;
+mod retire;
+mod standing;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::tags::Marks;
+use crate::{
+    Change, Conflict, Context, Desired, Existence, Fields, Kept, LiveObject, LiveTarget, LiveUpstream,
+    ObjectKey, Plan, Route, Service, Tags, Target, TargetAddress, Upstream, Waiting, World, Write, order,
+};
+pub(crate) use fields::satisfied;
+use fields::{Differences, list};
+use standing::{Standing, UNMARKED};
+
+/// The difference between what is wanted for one registered service and what stands, as a plan.
+///
+/// What does not bear the mark of `context` is never changed or deleted. Equal inputs give equal plans, and
+/// after a plan has been applied and recorded, the next one is empty.
+pub fn diff(desired: &Desired, world: &World, context: &Context) -> Plan {
+    let mut diff = Diff { desired, world, context, plan: Plan::default(), blocked: BTreeSet::new() };
+    for (name, upstream) in &desired.upstreams {
+        diff.upstream(name, upstream);
+    }
+    for (name, service) in &desired.services {
+        diff.service(name, service);
+    }
+    for (name, route) in &desired.routes {
+        diff.route(name, route);
+    }
+    diff.retire();
+    diff.plan.changes.sort_by(order::compare);
+    diff.plan
+}
+
+struct Diff<'a> {
+    desired: &'a Desired,
+    world: &'a World,
+    context: &'a Context,
+    plan: Plan,
+    /// What is wanted here but not ours to make: nothing of ours is led there.
+    blocked: BTreeSet<ObjectKey>,
+}
+
+impl Diff<'_> {
+    fn upstream(&mut self, name: &str, want: &Upstream) {
+        let key = ObjectKey::Upstream(name.to_owned());
+        match (self.world.upstream(name), &want.existence) {
+            (None, Existence::Filled) => {
+                self.blocked.insert(key.clone());
+                let reason =
+                    "it does not exist yet; its targets are put in as soon as its user has made it".into();
+                self.plan.waiting.push(Waiting { key, reason });
+            }
+            (None, Existence::Owned { .. }) => {
+                self.create(key, want.fields.clone(), &want.tags, purpose(&want.tags));
+                self.targets(name, want, Some(&BTreeMap::new()), true);
+            }
+            (Some(live), Existence::Filled) => self.targets(name, want, live.targets.as_ref(), false),
+            (Some(live), Existence::Owned { fillable }) => {
+                self.standing_upstream(key, name, want, live, fillable)
+            }
+        }
+    }
+
+    fn standing_upstream(
+        &mut self,
+        key: ObjectKey,
+        name: &str,
+        want: &Upstream,
+        live: &LiveUpstream,
+        fillable: &Tags,
+    ) {
+        match self.context.standing(&live.object.tags) {
+            Standing::Ours => {
+                self.patch(key, &live.object, &want.tags, Differences::of(&want.fields, &live.object.fields));
+                self.targets(name, want, live.targets.as_ref(), true);
+            }
+            Standing::Unmarked if !fillable.is_disjoint(&live.object.tags) => {
+                self.targets(name, want, live.targets.as_ref(), false);
+            }
+            Standing::Unmarked => self.conflict(key, UNMARKED.to_owned()),
+            Standing::Foreign(reason) => self.conflict(key, reason),
+        }
+    }
+
+    /// `owned`: the upstream is ours, so a target with our mark and no service's name was made for this one.
+    fn targets(
+        &mut self,
+        name: &str,
+        want: &Upstream,
+        live: Option<&BTreeMap<TargetAddress, LiveTarget>>,
+        owned: bool,
+    ) {
+        let Some(live) = live else {
+            self.plan.unread.insert(name.to_owned());
+            return;
+        };
+        for (address, target) in &want.targets {
+            let key = ObjectKey::Target(name.to_owned(), address.clone());
+            match live.get(address) {
+                Some(stands) => self.standing_target(key, target, stands),
+                None => {
+                    let fields = Fields::from_iter([("weight".to_owned(), Value::from(target.weight))]);
+                    self.create(
+                        key,
+                        fields,
+                        &target.tags,
+                        format!("registered with weight {}", target.weight),
+                    );
+                }
+            }
+        }
+        for (address, stands) in live.iter().filter(|(address, _)| !want.targets.contains_key(*address)) {
+            let ours = owned && matches!(self.context.standing(&stands.tags), Standing::Ours);
+            if ours || self.context.made(&stands.tags) {
+                let key = ObjectKey::Target(name.to_owned(), address.clone());
+                self.delete(key, &stands.id, "no longer among the instances that belong here".into());
+            }
+        }
+    }
+
+    fn standing_target(&mut self, key: ObjectKey, want: &Target, live: &LiveTarget) {
+        match self.context.standing(&live.tags) {
+            Standing::Ours => {
+                let mut found = Differences::default();
+                if want.weight != live.weight {
+                    found.note("weight", want.weight.into(), live.weight.into());
+                }
+                self.patch(key, &LiveObject::of_target(live), &want.tags, found);
+            }
+            Standing::Unmarked if want.weight != live.weight => {
+                let (has, wanted) = (live.weight, want.weight);
+                let reason = format!(
+                    "made by hand with weight {has}; it counts as present and keeps that, though {wanted} is wanted"
+                );
+                self.plan.kept.push(Kept { key, reason });
+            }
+            Standing::Unmarked => {}
+            Standing::Foreign(reason) => self.plan.conflicts.push(Conflict { key, reason }),
+        }
+    }
+
+    fn service(&mut self, name: &str, want: &Service) {
+        let key = ObjectKey::Service(name.to_owned());
+        let upstream = ObjectKey::Upstream(want.host.clone());
+        self.dependent(
+            key,
+            self.world.service(name),
+            ("host", &upstream, &want.host),
+            &want.tags,
+            &want.fields,
+        );
+    }
+
+    fn route(&mut self, name: &str, want: &Route) {
+        let key = ObjectKey::Route(name.to_owned());
+        let service = ObjectKey::Service(want.service.clone());
+        self.dependent(
+            key,
+            self.world.route(name),
+            ("service", &service, &want.service),
+            &want.tags,
+            &want.fields,
+        );
+    }
+
+    /// A service, which leads to an upstream by its `host`, or a route, which leads to a service.
+    fn dependent(
+        &mut self,
+        key: ObjectKey,
+        live: Option<&LiveObject>,
+        (link, leads_to, value): (&str, &ObjectKey, &str),
+        tags: &Tags,
+        fields: &Fields,
+    ) {
+        let standing = live.map(|live| (live, self.context.standing(&live.tags)));
+        if let Some((_, Standing::Foreign(reason))) = standing {
+            return self.conflict(key, reason);
+        }
+        if let Some((_, Standing::Unmarked)) = standing {
+            return self.conflict(key, UNMARKED.to_owned());
+        }
+        let blocked = self.blocked.contains(leads_to);
+        if blocked && live.is_none_or(|live| live.leads_to.as_deref() != Some(value)) {
+            let reason = format!("it would lead to {leads_to}, which is not ours or not there yet");
+            self.plan.waiting.push(Waiting { key: key.clone(), reason });
+        }
+        let link = (!blocked).then_some(link);
+        match live {
+            Some(live) => {
+                let mut found = Differences::of(fields, &live.fields);
+                if let Some(link) = link.filter(|_| live.leads_to.as_deref() != Some(value)) {
+                    found.note(link, value.into(), live.leads_to.clone().into());
+                }
+                self.patch(key, live, tags, found);
+            }
+            None if blocked => {
+                self.blocked.insert(key);
+            }
+            None => {
+                let mut fields = fields.clone();
+                fields.extend(link.map(|link| (link.to_owned(), value.into())));
+                self.create(key, fields, tags, purpose(tags));
+            }
+        }
+    }
+
+    fn create(&mut self, key: ObjectKey, mut fields: Fields, tags: &Tags, reason: String) {
+        fields.insert("tags".into(), list(tags));
+        self.plan.changes.push(Change { key, write: Write::Create(fields), reason });
+    }
+
+    fn patch(&mut self, key: ObjectKey, live: &LiveObject, tags: &Tags, mut found: Differences) {
+        found.note_tags(tags, &live.tags);
+        if found.fields.is_empty() {
+            return;
+        }
+        let reason = difference(&found);
+        let write = Write::Patch { id: live.id.clone(), fields: found.fields, before: found.before };
+        self.plan.changes.push(Change { key, write, reason });
+    }
+
+    fn delete(&mut self, key: ObjectKey, id: &str, reason: String) {
+        self.plan.changes.push(Change { key, write: Write::Delete { id: id.to_owned() }, reason });
+    }
+
+    fn conflict(&mut self, key: ObjectKey, reason: String) {
+        self.blocked.insert(key.clone());
+        self.plan.conflicts.push(Conflict { key, reason });
+    }
+}
+
+/// What an object is for, from the marks that it is to carry.
+fn purpose(tags: &Tags) -> String {
+    let marks = Marks::read(tags);
+    match (marks.service, marks.group) {
+        (Some(service), Some(group)) => format!("for group {group} of service {service}"),
+        (Some(service), None) => format!("for service {service}"),
+        _ => "wanted, and its name is free".to_owned(),
+    }
+}
+
+fn difference(found: &Differences) -> String {
+    let one = |(name, value): (&String, &Value)| match name.as_str() {
+        "tags" => "our tags are missing".to_owned(),
+        name => format!("{name} is {}, wanted {value}", found.before.get(name).unwrap_or(&Value::Null)),
+    };
+    found.fields.iter().map(one).collect::<Vec<_>>().join("; ")
+}

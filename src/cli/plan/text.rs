@@ -1,0 +1,122 @@
+//! A plan for people: removals first, each change with its reason.
+
+use std::fmt::Write as _;
+
+use causeway_gateways::{Change, Fields, Write};
+use serde_json::{Value, json};
+
+use super::TaskPlan;
+use crate::reconcile::Turn;
+
+/// Numbers of what a plan holds.
+#[derive(Default)]
+struct Sums {
+    create: usize,
+    change: usize,
+    remove: usize,
+    held: usize,
+    conflicts: usize,
+    unread: usize,
+}
+
+pub(super) fn render(tasks: &[TaskPlan<'_>], problems: &[String]) -> String {
+    let mut text = String::new();
+    let mut sums = Sums::default();
+    for task in tasks {
+        let (source, destination) = (&task.flow.task.source, task.flow.task.destination.name());
+        let _ = writeln!(
+            text,
+            "task {}: {source} → {destination}, {} services",
+            task.flow.task.name, task.services
+        );
+        for (key, turn) in &task.turns {
+            let _ = writeln!(text, "  {key}");
+            for line in lines(turn) {
+                let _ = writeln!(text, "    {line}");
+            }
+            sums.add(turn);
+        }
+    }
+    for problem in problems {
+        let _ = writeln!(text, "problem: {problem}");
+    }
+    let _ = writeln!(
+        text,
+        "plan: {} to create, {} to change, {} to remove; {} held, {} conflicts, {} services not read",
+        sums.create, sums.change, sums.remove, sums.held, sums.conflicts, sums.unread
+    );
+    text
+}
+
+impl Sums {
+    fn add(&mut self, turn: &Turn) {
+        for change in &turn.plan.changes {
+            match change.write {
+                Write::Create(_) => self.create += 1,
+                Write::Patch { .. } => self.change += 1,
+                Write::Delete { .. } => self.remove += 1,
+            }
+        }
+        self.remove += turn.plan.retiring.len();
+        self.held += turn.held.len();
+        self.conflicts += turn.plan.conflicts.len();
+        self.unread += usize::from(turn.unread);
+    }
+}
+
+/// One service's plan, a line a thing.
+pub(in crate::cli) fn lines(turn: &Turn) -> Vec<String> {
+    let plan = &turn.plan;
+    let (removals, others): (Vec<&Change>, Vec<&Change>) =
+        plan.changes.iter().partition(|change| matches!(change.write, Write::Delete { .. }));
+    let mut lines = Vec::new();
+    lines.extend(
+        turn.unread.then(|| "? not read completely: nothing can be said, and nothing is touched".to_owned()),
+    );
+    lines.extend(removals.into_iter().map(change_line));
+    lines.extend(plan.retiring.iter().map(|r| format!("- {}: {}, once nothing uses it", r.key, r.reason)));
+    lines.extend(others.into_iter().map(change_line));
+    lines.extend(turn.held.iter().map(|h| {
+        format!("h target {} of upstream {} is held, because {}", h.target, h.upstream, h.held.reason)
+    }));
+    lines.extend(plan.conflicts.iter().map(|c| format!("! {}: {}", c.key, c.reason)));
+    lines.extend(plan.waiting.iter().map(|w| format!("… {}: {}", w.key, w.reason)));
+    lines.extend(plan.kept.iter().map(|k| format!("= {}: {}", k.key, k.reason)));
+    lines
+}
+
+fn change_line(change: &Change) -> String {
+    match &change.write {
+        Write::Create(fields) => {
+            let weight = fields.get("weight").map(|weight| format!(" (weight {weight})")).unwrap_or_default();
+            format!("+ {}{weight}: {}", change.key, change.reason)
+        }
+        Write::Patch { fields, before, .. } => {
+            format!("~ {}: {}: {}", change.key, differences(before, fields), change.reason)
+        }
+        Write::Delete { .. } => format!("- {}: {}", change.key, change.reason),
+    }
+}
+
+fn differences(before: &Fields, after: &Fields) -> String {
+    let old = |name: &String| before.get(name).cloned().unwrap_or(Value::Null);
+    let each = after.iter().map(|(name, value)| format!("{name} {} → {value}", old(name)));
+    each.collect::<Vec<_>>().join(", ")
+}
+
+/// A change as the JSON output has it.
+pub(super) fn change_json(change: &Change) -> Value {
+    let (operation, before, after) = match &change.write {
+        Write::Create(fields) => ("create", None, Some(fields)),
+        Write::Patch { fields, before, .. } => ("patch", Some(before), Some(fields)),
+        Write::Delete { .. } => ("delete", None, None),
+    };
+    json!({
+        "operation": operation,
+        "kind": change.key.kind().as_str(),
+        "object": change.key.to_string(),
+        "reason": change.reason,
+        "before": before,
+        "after": after,
+    })
+}

@@ -1,0 +1,204 @@
+//! A checked native document becomes the compiled configuration.
+
+mod endpoint;
+
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+
+use self::endpoint::{gateway, registry};
+use super::{
+    model::{
+        Admin, Config, Destination, Dialect, Gateway, Group, HealthCheck, KongTemplates, MatchEntry, Mode,
+        Policy, Registry, Report, ReportKind, ReportTarget, Selector, Task,
+    },
+    pattern::Pattern,
+    written::{self, Document, MethodKind},
+};
+
+/// Where the admin server listens when nothing else is said.
+pub(crate) const DEFAULT_LISTEN: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8690);
+/// Time between two audits of a native document.
+pub(crate) const AUDIT_INTERVAL: Duration = Duration::from_secs(60);
+pub(crate) const PROBE_INTERVAL: Duration = Duration::from_secs(10);
+pub(crate) const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const REPORT_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Registries and gateways by name, as they are gathered.
+#[derive(Debug, Default)]
+pub(crate) struct Ends {
+    pub(crate) registries: BTreeMap<String, Registry>,
+    pub(crate) gateways: BTreeMap<String, Gateway>,
+}
+
+/// A name that is there already stands for the same thing, or for something that isn't used.
+impl Ends {
+    pub(crate) fn add_registry(&mut self, registry: Registry) -> String {
+        let name = registry.name.clone();
+        self.registries.entry(name.clone()).or_insert(registry);
+        name
+    }
+
+    pub(crate) fn add_gateway(&mut self, gateway: Gateway) -> String {
+        let name = gateway.name.clone();
+        self.gateways.entry(name.clone()).or_insert(gateway);
+        name
+    }
+
+    fn destination(&self, name: String) -> Destination {
+        if self.gateways.contains_key(&name) {
+            Destination::Gateway(name)
+        } else {
+            Destination::Registry(name)
+        }
+    }
+
+    /// How long what vanishes from this registry is held, when no task says otherwise.
+    pub(crate) fn hold_of(&self, source: &str) -> Duration {
+        self.registries.get(source).map_or(Duration::ZERO, |registry| registry.protect.hold)
+    }
+}
+
+/// Compiles a native document in which every name is known to resolve.
+pub(crate) fn compile(document: Document) -> Config {
+    let defaults = document.defaults;
+    let mut ends = Ends::default();
+    for written in document.registries {
+        ends.add_registry(registry(written, hold(&defaults)));
+    }
+    for written in document.gateways {
+        ends.add_gateway(gateway(written));
+    }
+    let tasks = document.tasks.into_iter().map(|written| task(written, &defaults, &mut ends)).collect();
+    let (watch, audit_interval) = methods(document.methods);
+    Config {
+        owner: document.owner,
+        admin: Admin {
+            listen: document.admin.listen.map_or(DEFAULT_LISTEN, |listen| listen.0),
+            token: document.admin.token,
+        },
+        registries: ends.registries,
+        gateways: ends.gateways,
+        tasks,
+        watch,
+        audit_interval,
+        health_check: health_check(document.health_check),
+        report: report(document.report),
+    }
+}
+
+fn task(written: written::Task, defaults: &written::Shared, ends: &mut Ends) -> Task {
+    let source = match written.source {
+        written::Source::Name(name) => name,
+        written::Source::Inline(inline) => ends.add_registry(registry(*inline, hold(defaults))),
+    };
+    let destination = match written.destination {
+        written::Destination::Name(name) => ends.destination(name),
+        written::Destination::Registry(inline) => {
+            Destination::Registry(ends.add_registry(registry(*inline, hold(defaults))))
+        }
+        written::Destination::Gateway(inline) => Destination::Gateway(ends.add_gateway(gateway(*inline))),
+    };
+    let hold = hold(&written.shared).unwrap_or_else(|| ends.hold_of(&source));
+    let kong = layered(KongTemplates::default(), [&defaults.kong, &written.shared.kong]);
+    let excludes = defaults.exclude.iter().chain(&written.shared.exclude);
+    Task {
+        name: written.name,
+        enable: written.enable.unwrap_or(true),
+        policy: policy(written.policy),
+        delete: written.delete.unwrap_or(true),
+        source,
+        destination,
+        mode: mode(written.mode),
+        matches: written.r#match.into_iter().map(|entry| match_entry(entry, &kong, hold)).collect(),
+        excludes: excludes.cloned().map(selector).collect(),
+        hold,
+        dialect: Dialect::Native,
+    }
+}
+
+fn match_entry(written: written::MatchEntry, kong: &KongTemplates, task_hold: Duration) -> MatchEntry {
+    MatchEntry {
+        select: selector(written.select),
+        hold: hold(&written.shared).unwrap_or(task_hold),
+        kong: layered(kong.clone(), [&written.shared.kong]),
+        exclude: written.shared.exclude.into_iter().map(selector).collect(),
+        groups: written.groups.into_iter().map(group).collect(),
+    }
+}
+
+fn selector(written: written::Selection) -> Selector {
+    let service =
+        written.service_pattern.map(|pattern| pattern.0).or(written.service.map(|service| service.0));
+    Selector {
+        namespace: written.namespace.map_or_else(Pattern::any, |namespace| namespace.0),
+        service: service.unwrap_or_else(Pattern::any),
+    }
+}
+
+fn group(written: written::Group) -> Group {
+    Group { name: written.name, metadata: written.metadata, upstream_name: written.upstream_name }
+}
+
+fn hold(shared: &written::Shared) -> Option<Duration> {
+    shared.protect.as_ref()?.hold.as_ref().map(|hold| hold.0)
+}
+
+/// Lays nearer templates over farther ones, field by field; nearer tags stand in place of farther ones.
+fn layered<'k>(
+    mut base: KongTemplates,
+    nearer: impl IntoIterator<Item = &'k Option<written::Kong>>,
+) -> KongTemplates {
+    for kong in nearer.into_iter().flatten() {
+        base.service.extend(kong.service.0.clone());
+        base.upstream.extend(kong.upstream.0.clone());
+        if let Some(tags) = &kong.tags {
+            base.tags.clone_from(tags);
+        }
+    }
+    base
+}
+
+fn policy(written: written::Policy) -> Policy {
+    match written {
+        written::Policy::Observe => Policy::Observe,
+        written::Policy::Fill => Policy::Fill,
+        written::Policy::Own => Policy::Own,
+    }
+}
+
+fn mode(written: written::Mode) -> Mode {
+    match written {
+        written::Mode::Unidirectional => Mode::Unidirectional,
+        written::Mode::Bidirectional => Mode::Bidirectional,
+    }
+}
+
+/// Whether to watch, and how often to audit: both when nothing is said, else only what is listed.
+fn methods(written: Option<Vec<written::Method>>) -> (bool, Option<Duration>) {
+    let Some(methods) = written else { return (true, Some(AUDIT_INTERVAL)) };
+    let on = |kind: MethodKind| {
+        methods.iter().find(|method| method.r#type == kind && method.enable.unwrap_or(true))
+    };
+    let interval = |pull: &written::Method| pull.interval.as_ref().map_or(AUDIT_INTERVAL, |text| text.0);
+    (on(MethodKind::Watch).is_some(), on(MethodKind::Pull).map(interval))
+}
+
+fn health_check(written: written::HealthCheck) -> HealthCheck {
+    HealthCheck {
+        interval: written.interval.map_or(PROBE_INTERVAL, |text| text.0),
+        timeout: written.timeout.map_or(PROBE_TIMEOUT, |text| text.0),
+        enable: written.enable.unwrap_or(true),
+    }
+}
+
+fn report(written: written::Report) -> Report {
+    let target = |target: written::ReportTarget| match target.r#type {
+        written::ReportKind::File => {
+            ReportTarget { kind: ReportKind::File, enable: target.enable.unwrap_or(true) }
+        }
+    };
+    Report {
+        interval: written.interval.map_or(REPORT_INTERVAL, |text| text.0),
+        targets: written.targets.into_iter().map(target).collect(),
+    }
+}

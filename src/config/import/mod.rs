@@ -1,0 +1,55 @@
+//! Documents of other tools, each by its own tool's rules.
+
+pub(super) mod mse_sync;
+mod mse_written;
+pub(super) mod polaris_sync;
+mod polaris_written;
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
+use super::{
+    check::{Manners, check},
+    mistakes::Findings,
+    model::Destination,
+    model::{Dialect, KongTemplates, MatchEntry, Mode, Policy, Selector, Task},
+    tree::{self, Node},
+};
+
+/// Nacos' default namespace as other tools write it.
+const NACOS_PUBLIC: &str = "public";
+/// Nacos' default namespace as Causeway writes it.
+const EMPTY_NAMESPACE: &str = "empty_ns";
+
+/// Walks a foreign document along the schema of its types, and fills them when nothing is wrong.
+fn read_as<T: JsonSchema + DeserializeOwned>(root: &mut Node, findings: &mut Findings) -> Option<T> {
+    tree::tell_unsubstituted(root, findings);
+    let schema = schemars::schema_for!(T).to_value();
+    let no_files = |_: &str| Err("other tools' documents have no such files".to_owned());
+    let checked = check(root, &schema, Manners::Lenient, &no_files, findings);
+    serde_json::from_value(checked).ok()
+}
+
+/// A task that has only what every foreign task has.
+fn task(name: String, source: String, destination: Destination, hold: Duration, dialect: Dialect) -> Task {
+    Task {
+        name,
+        enable: true,
+        policy: Policy::Own,
+        delete: true,
+        source,
+        destination,
+        mode: Mode::Unidirectional,
+        matches: Vec::new(),
+        excludes: Vec::new(),
+        hold,
+        dialect,
+    }
+}
+
+/// An entry that has only what every foreign entry has.
+fn entry(select: Selector, hold: Duration) -> MatchEntry {
+    MatchEntry { select, exclude: Vec::new(), groups: Vec::new(), kong: KongTemplates::default(), hold }
+}

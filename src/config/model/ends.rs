@@ -1,0 +1,157 @@
+//! Registries and gateways.
+
+use std::{path::PathBuf, time::Duration};
+
+use crate::config::secret::Secret;
+
+/// The types of registry that a configuration may name. Whether one is built is told when a task that
+/// uses it starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RegistryKind {
+    /// Polaris (PolarisMesh, Tencent TSE).
+    Polaris,
+    /// Nacos 2.x and 3.x, Aliyun MSE.
+    Nacos,
+    /// Netflix Eureka.
+    Eureka,
+    /// HashiCorp Consul.
+    Consul,
+    /// Apache ZooKeeper in one of the layouts that frameworks write.
+    Zookeeper,
+    /// Apache ServiceComb service-center.
+    ServiceCenter,
+    /// Services and instances in a YAML or JSON file or folder.
+    File,
+}
+
+impl RegistryKind {
+    /// The word of the configuration, of status and of tags.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Polaris => "polaris",
+            Self::Nacos => "nacos",
+            Self::Eureka => "eureka",
+            Self::Consul => "consul",
+            Self::Zookeeper => "zookeeper",
+            Self::ServiceCenter => "servicecenter",
+            Self::File => "file",
+        }
+    }
+
+    /// How long a vanished instance is held when nothing else is configured: as long as the registry's
+    /// own recovery takes. What a file no longer says is intent, so there it is zero.
+    #[must_use]
+    pub fn default_hold(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::Polaris | Self::Nacos | Self::Zookeeper => 60,
+            Self::Consul => 90,
+            Self::Eureka | Self::ServiceCenter => 150,
+            Self::File => 0,
+        })
+    }
+}
+
+/// A registry and how to reach it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Registry {
+    /// Its name, unique among registries and gateways.
+    pub name: String,
+    /// Its type.
+    pub kind: RegistryKind,
+    /// Its servers as written (`host:port`, `http://…`, `https://…`, `grpc://…`), at least one but for a
+    /// file. They carry no user or password.
+    pub addresses: Vec<String>,
+    /// The user's name.
+    pub user: Option<String>,
+    /// The user's password.
+    pub password: Option<Secret>,
+    /// A token in place of user and password.
+    pub token: Option<Secret>,
+    /// The id of an access key (Aliyun MSE).
+    pub access_key: Option<Secret>,
+    /// The secret half of that key.
+    pub secret_key: Option<Secret>,
+    /// The region that newer signatures of an access key need.
+    pub region: Option<String>,
+    /// The namespaces to read; empty means all that the registry lists.
+    pub namespaces: Vec<String>,
+    /// The file or folder of a `file` registry, relative to the working directory.
+    pub path: Option<PathBuf>,
+    /// Set when the connection is to be encrypted whatever the scheme of the addresses.
+    pub tls: Option<Tls>,
+    /// What bounds removals that this source causes.
+    pub protect: SourceProtect,
+}
+
+/// How the server's certificate is judged.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tls {
+    /// PEM file of the authorities to trust in place of the public ones.
+    pub ca_file: Option<PathBuf>,
+    /// Accept any certificate. For trials.
+    pub insecure_skip_verify: bool,
+}
+
+/// The guard's settings that belong to a source, since the breaker is the source's.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SourceProtect {
+    /// How long what has vanished is held; a task or match may say otherwise.
+    pub hold: Duration,
+    /// The share of all levels whose loss opens the breaker (0 to 1).
+    pub max_shrink: f64,
+    /// After how long an open breaker releases by itself; none means never.
+    pub release_after: Option<Duration>,
+}
+
+/// The types of gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum GatewayKind {
+    /// Kong's Admin API, with a database or DB-less.
+    Kong,
+    /// A `kong.yml` in decK's format.
+    KongFile,
+}
+
+impl GatewayKind {
+    /// The word of the configuration and of status.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Kong => "kong",
+            Self::KongFile => "kong-file",
+        }
+    }
+}
+
+/// A gateway and how to reach it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Gateway {
+    /// Its name, unique among registries and gateways.
+    pub name: String,
+    /// Its type.
+    pub kind: GatewayKind,
+    /// URLs of the Admin API, scheme included (`host:port` has become `http://host:port`), without a
+    /// slash at the end; at least one for `kong`.
+    pub addresses: Vec<String>,
+    /// Sent as `Kong-Admin-Token`.
+    pub token: Option<Secret>,
+    /// Kong's workspace; none means the default one.
+    pub workspace: Option<String>,
+    /// PEM file of the authorities to trust in place of the public ones.
+    pub ca_file: Option<PathBuf>,
+    /// Accept any certificate. For trials.
+    pub insecure_skip_verify: bool,
+    /// The file that a `kong-file` writes, relative to the working directory.
+    pub path: Option<PathBuf>,
+    /// A declarative document with the parts that aren't Causeway's.
+    pub base: Option<PathBuf>,
+    /// How many requests may be under way at once.
+    pub concurrency: usize,
+    /// How long an upstream is kept after it was last wanted.
+    pub retire_after: Duration,
+    /// How long to wait for a connection.
+    pub connect_timeout: Duration,
+    /// How long to wait for an answer, connecting included.
+    pub timeout: Duration,
+}

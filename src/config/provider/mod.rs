@@ -1,0 +1,5 @@
+//! Where documents come from.
+
+mod file;
+
+pub use file::load;

@@ -1,0 +1,17 @@
+//! What a registry says, in our own words: pure data, no I/O and no clock.
+//!
+//! ```text
+//!  ServiceKey ──names──▶ Snapshot ──holds──▶ Instance (at an Address, with a Weight and Metadata)
+//! ```
+
+mod address;
+mod instance;
+mod key;
+mod snapshot;
+mod weight;
+
+pub use address::Address;
+pub use instance::{Instance, Metadata};
+pub use key::ServiceKey;
+pub use snapshot::Snapshot;
+pub use weight::Weight;

@@ -1,0 +1,95 @@
+//! Instance groups, and which instances are sent traffic.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use causeway_gateways::TargetAddress;
+
+use super::{Reason, Skipped};
+use crate::config::{Group, MatchEntry};
+use crate::model::{Address, Instance, Metadata, Snapshot};
+
+/// The group that is always there; unless its entry says otherwise it holds every instance.
+pub const DEFAULT_GROUP: &str = "default";
+
+/// The instances that may be targets, in the gateway's form of their addresses.
+#[derive(Debug)]
+pub(super) struct Candidates<'a> {
+    pub(super) targets: BTreeMap<TargetAddress, &'a Instance>,
+    pub(super) skipped: Vec<Skipped>,
+    pub(super) all_unhealthy: bool,
+}
+
+/// Sorts a snapshot's instances into those that are sent traffic and those that are not.
+///
+/// When no enabled, unisolated instance is healthy, all of them count as healthy: traffic to doubtful instances beats none,
+/// and a registry that lost touch with its clients must not switch a service off.
+pub(super) fn candidates(snapshot: &Snapshot) -> Candidates<'_> {
+    let all_unhealthy = !snapshot.instances.values().any(Instance::usable)
+        && snapshot.instances.values().any(Instance::wanted);
+    let mut candidates = Candidates { targets: BTreeMap::new(), skipped: Vec::new(), all_unhealthy };
+    for (address, instance) in &snapshot.instances {
+        match kept_out(instance, all_unhealthy).map_or_else(|| target_address(instance), Err) {
+            Ok(target) => {
+                candidates.targets.insert(target, instance);
+            }
+            Err(reason) => candidates.skipped.push(Skipped { address: address.clone(), reason }),
+        }
+    }
+    candidates
+}
+
+fn kept_out(instance: &Instance, all_unhealthy: bool) -> Option<Reason> {
+    match instance {
+        Instance { enabled: false, .. } => Some(Reason::Disabled),
+        Instance { isolated: true, .. } => Some(Reason::Isolated),
+        Instance { healthy: false, .. } if !all_unhealthy => Some(Reason::Unhealthy),
+        _ => None,
+    }
+}
+
+fn target_address(instance: &Instance) -> Result<TargetAddress, Reason> {
+    let address = &instance.address;
+    if address.port == 0 {
+        return Err(Reason::NoPort);
+    }
+    TargetAddress::new(&address.host, address.port).map_err(|error| Reason::InvalidAddress(error.to_string()))
+}
+
+/// One group of a service: a name, the pairs that its instances have, and maybe an upstream that its user made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Filter<'a> {
+    pub(super) name: &'a str,
+    metadata: Option<&'a Metadata>,
+    pub(super) upstream_name: Option<&'a str>,
+}
+
+impl Filter<'_> {
+    /// Whether an instance has all the pairs.
+    pub(super) fn holds(&self, instance: &Instance) -> bool {
+        let mut pairs = self.metadata.into_iter().flatten();
+        pairs.all(|(key, value)| instance.metadata.get(key) == Some(value))
+    }
+}
+
+/// A group's members that are left out for their health only.
+pub(super) fn unhealthy(filter: Filter<'_>, snapshot: &Snapshot, all_unhealthy: bool) -> BTreeSet<Address> {
+    let out = snapshot.instances.values().filter(|instance| filter.holds(instance));
+    let out = out.filter(|instance| kept_out(instance, all_unhealthy) == Some(Reason::Unhealthy));
+    out.map(|instance| instance.address.clone()).collect()
+}
+
+/// The entry's groups, `default` first and always there.
+pub(super) fn filters(entry: &MatchEntry) -> Vec<Filter<'_>> {
+    let configured = |group: &'static str| entry.groups.iter().find(|g| g.name == group).map(filter);
+    let all = Filter { name: DEFAULT_GROUP, metadata: None, upstream_name: None };
+    let others = entry.groups.iter().filter(|g| g.name != DEFAULT_GROUP).map(filter);
+    std::iter::once(configured(DEFAULT_GROUP).unwrap_or(all)).chain(others).collect()
+}
+
+fn filter(group: &Group) -> Filter<'_> {
+    Filter {
+        name: &group.name,
+        metadata: Some(&group.metadata),
+        upstream_name: group.upstream_name.as_deref(),
+    }
+}

@@ -1,0 +1,198 @@
+//! From what a registry shows to what a gateway should hold. Pure.
+//!
+//! ```text
+//!  Task ──matcher──▶ entry ┐
+//!                          ├─ groups ─▶ one upstream a group, one target an instance ┐
+//!  Snapshot ───────────────┘            (usable ones; weights in Kong's integers)    ├─▶ Desired
+//!                                        naming, tags ───────────────────────────────┘
+//! ```
+
+mod groups;
+pub mod matcher;
+pub mod naming;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use causeway_gateways::tags::{self, Mark};
+use causeway_gateways::{Desired, Existence, Fields, Service, Tags, Target, TargetAddress, Upstream};
+
+use crate::config::{Dialect, MatchEntry, Policy, RegistryKind, Task};
+use crate::model::{Address, Instance, ServiceKey, Snapshot};
+
+pub use groups::DEFAULT_GROUP;
+
+/// Kong's default weight, and the largest that it takes.
+const DEFAULT_WEIGHT: u32 = 100;
+const MAX_WEIGHT: u32 = 65_535;
+
+/// On whose behalf a service is projected.
+#[derive(Clone, Copy, Debug)]
+pub struct Projection<'a> {
+    /// This deployment's name in its marks.
+    pub owner: &'a str,
+    /// The task; its name, source, policy and dialect are used.
+    pub task: &'a Task,
+    /// The type of the task's source.
+    pub source_kind: RegistryKind,
+    /// The entry of the task that carries the service.
+    pub entry: &'a MatchEntry,
+}
+
+/// What one service should be in a gateway, and how that came about.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Projected {
+    /// What should stand there. A service without instances keeps its objects.
+    pub desired: Desired,
+    /// The instances that are no targets, by address.
+    pub skipped: Vec<Skipped>,
+    /// The instance groups in order, `default` first.
+    pub groups: Vec<GroupSummary>,
+    /// No enabled, unisolated instance is healthy, so all of them count as healthy.
+    pub all_unhealthy: bool,
+}
+
+/// An instance that is no target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    /// Where it listens, as the registry says.
+    pub address: Address,
+    /// Why it is left out.
+    pub reason: Reason,
+}
+
+/// Why an instance is no target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// It is switched off.
+    Disabled,
+    /// An operator took it out of traffic.
+    Isolated,
+    /// The registry holds it for unhealthy, and others are healthy.
+    Unhealthy,
+    /// The registry gives no port.
+    NoPort,
+    /// The gateway would refuse its address; in whose words.
+    InvalidAddress(String),
+}
+
+impl Reason {
+    /// Whether the registration is at fault, so that somebody should be told; the others are ordinary states.
+    pub fn is_mistake(&self) -> bool {
+        matches!(self, Self::NoPort | Self::InvalidAddress(_))
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Disabled => f.write_str("it is disabled"),
+            Self::Isolated => f.write_str("it is isolated"),
+            Self::Unhealthy => f.write_str("it is unhealthy while others are healthy"),
+            Self::NoPort => f.write_str("it is registered without a port"),
+            Self::InvalidAddress(error) => f.write_str(error),
+        }
+    }
+}
+
+/// One instance group of a service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupSummary {
+    /// Its name.
+    pub name: String,
+    /// Its upstream.
+    pub upstream: String,
+    /// Its targets.
+    pub targets: BTreeSet<TargetAddress>,
+    /// Its members that are left out for their health only.
+    pub unhealthy: BTreeSet<Address>,
+    /// An earlier group of the service has an upstream of this name, so this group is left out.
+    pub name_taken: bool,
+}
+
+/// Projects one service.
+pub fn project(request: &Projection<'_>, snapshot: &Snapshot) -> Projected {
+    let candidates = groups::candidates(snapshot);
+    let (mut upstreams, mut groups) = (BTreeMap::new(), Vec::new());
+    for filter in groups::filters(request.entry) {
+        let (name, upstream) = upstream(request, &snapshot.key, filter, &candidates.targets);
+        let targets = upstream.targets.keys().cloned().collect();
+        let name_taken = upstreams.contains_key(&name);
+        groups.push(GroupSummary {
+            name: filter.name.to_owned(),
+            upstream: name.clone(),
+            targets,
+            unhealthy: groups::unhealthy(filter, snapshot, candidates.all_unhealthy),
+            name_taken,
+        });
+        upstreams.entry(name).or_insert(upstream);
+    }
+    let services = match request.task.policy {
+        Policy::Fill => BTreeMap::new(),
+        Policy::Observe | Policy::Own => BTreeMap::from([service(request, &snapshot.key, &groups)]),
+    };
+    Projected {
+        desired: Desired { upstreams, services, ..Desired::default() },
+        skipped: candidates.skipped,
+        groups,
+        all_unhealthy: candidates.all_unhealthy,
+    }
+}
+
+fn upstream(
+    request: &Projection<'_>,
+    key: &ServiceKey,
+    filter: groups::Filter<'_>,
+    candidates: &BTreeMap<TargetAddress, &Instance>,
+) -> (String, Upstream) {
+    let tags = marks(request, key, Some(filter.name));
+    let members = candidates.iter().filter(|(_, instance)| filter.holds(instance));
+    let target =
+        |i: &Instance| Target { weight: i.weight.scaled(DEFAULT_WEIGHT, MAX_WEIGHT), tags: tags.clone() };
+    let targets = members.map(|(address, instance)| (address.clone(), target(instance))).collect();
+    let derived = naming::upstream_name(&request.task.source, key, filter.name);
+    let name = filter.upstream_name.map_or(derived, str::to_owned);
+    if filter.upstream_name.is_some() || request.task.policy == Policy::Fill {
+        return (name, Upstream { existence: Existence::Filled, targets, ..Upstream::default() });
+    }
+    let upstream = Upstream {
+        existence: Existence::Owned { fillable: fillable(request.task, request.source_kind) },
+        tags: with_template(tags, request.entry),
+        fields: fields(&request.entry.kong.upstream),
+        targets,
+    };
+    (name, upstream)
+}
+
+fn service(request: &Projection<'_>, key: &ServiceKey, groups: &[GroupSummary]) -> (String, Service) {
+    let host = groups.first().map(|default| default.upstream.clone()).unwrap_or_default();
+    let tags = with_template(marks(request, key, None), request.entry);
+    let service = Service { host, tags, fields: fields(&request.entry.kong.service) };
+    (naming::service_name(&request.task.source, key), service)
+}
+
+/// The tags that say whose an object is and what it was made for; of one instance group when one is given.
+fn marks(request: &Projection<'_>, key: &ServiceKey, group: Option<&str>) -> Tags {
+    let mut tags = tags::selector(&request.task.source, &key.namespace, &key.service);
+    tags.extend(Mark::new(request.owner, &request.task.name).tags().iter().cloned());
+    tags.extend(group.map(tags::group_tag));
+    tags
+}
+
+/// The tags by which an upstream that somebody made under a derived name is there to be filled: polaris-sync's users tag
+/// theirs with the type of the source.
+pub fn fillable(task: &Task, source_kind: RegistryKind) -> Tags {
+    match task.dialect {
+        Dialect::PolarisSync => Tags::from([source_kind.as_str().to_uppercase()]),
+        Dialect::Native | Dialect::MseSync => Tags::new(),
+    }
+}
+
+fn with_template(mut tags: Tags, entry: &MatchEntry) -> Tags {
+    tags.extend(entry.kong.tags.iter().cloned());
+    tags
+}
+
+fn fields(template: &BTreeMap<String, serde_json::Value>) -> Fields {
+    template.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+}

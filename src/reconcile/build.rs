@@ -1,0 +1,64 @@
+//! From configured ends to what speaks with them.
+
+use std::sync::Arc;
+
+use causeway_gateways::{Gateway, KongFile, KongGateway, KongSettings, Token};
+
+use crate::config::{self, GatewayKind};
+use crate::registries::{self, Source};
+
+/// Makes the adapters of configured registries and gateways; tests put others in their place.
+pub trait Adapters: Send + Sync {
+    /// The adapter of a registry.
+    ///
+    /// # Errors
+    /// Its type is not built yet, or its settings cannot be used: a CA file that cannot be read, say.
+    fn source(&self, registry: &config::Registry) -> Result<Arc<dyn Source>, String>;
+
+    /// The client of a gateway, for the deployment of this owner.
+    ///
+    /// # Errors
+    /// As for a registry.
+    fn gateway(&self, gateway: &config::Gateway, owner: &str) -> Result<Arc<dyn Gateway>, String>;
+}
+
+/// The adapters that are built.
+#[derive(Debug, Default)]
+pub struct Built;
+
+impl Adapters for Built {
+    fn source(&self, registry: &config::Registry) -> Result<Arc<dyn Source>, String> {
+        registries::build(registry)
+    }
+
+    fn gateway(&self, gateway: &config::Gateway, owner: &str) -> Result<Arc<dyn Gateway>, String> {
+        if gateway.base.is_some() {
+            let name = &gateway.name;
+            return Err(format!(
+                "the gateway {name} names a `base`, which this version does not use yet; take it out"
+            ));
+        }
+        match gateway.kind {
+            GatewayKind::Kong => KongGateway::new(kong(gateway))
+                .map(|kong| Arc::new(kong) as _)
+                .map_err(|error| error.to_string()),
+            GatewayKind::KongFile => {
+                let path = gateway.path.as_ref().ok_or("its `path` is missing")?;
+                Ok(Arc::new(KongFile::new(path, owner)))
+            }
+        }
+    }
+}
+
+fn kong(gateway: &config::Gateway) -> KongSettings {
+    KongSettings {
+        addresses: gateway.addresses.clone(),
+        token: gateway.token.as_ref().map(|token| Token::new(token.expose())),
+        workspace: gateway.workspace.clone(),
+        ca_file: gateway.ca_file.clone(),
+        insecure_skip_verify: gateway.insecure_skip_verify,
+        concurrency: gateway.concurrency,
+        connect_timeout: gateway.connect_timeout,
+        timeout: gateway.timeout,
+    }
+}

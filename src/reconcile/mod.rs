@@ -1,0 +1,40 @@
+//! From snapshots to applied plans.
+//!
+//! ```text
+//!  registry ─▶ SourceHandle (view + guard) ──events──▶ Flow: queue ─▶ turn (pure) ─▶ apply ─▶ GatewayHandle (world + client)
+//!                                                        ▲                                      │
+//!                                                        └───────── audited, drifted ───────────┘
+//!  Supervisor: one SourceHandle a registry, one GatewayHandle a gateway, one Flow a task
+//! ```
+
+mod audit;
+mod backend;
+mod build;
+mod flow;
+mod gateway;
+mod metrics;
+mod permit;
+mod progress;
+mod queue;
+mod report;
+mod source;
+mod status;
+mod supervisor;
+mod turn;
+mod window;
+
+pub use backend::Backend;
+pub use build::{Adapters, Built};
+pub use flow::{Flow, KeyStatus, Outcome as FlowOutcome, Removals};
+pub use gateway::{Condition, GatewayEvent, GatewayHandle};
+pub use metrics::Metrics;
+pub use permit::{Alone, Permit, Permits};
+pub use progress::PassProgress;
+pub use queue::Queue;
+pub use source::{SourceEvent, SourceHandle};
+pub use status::{
+    BreakerView, Counts, GatewayStatus, HeldStatus, Problem, RegistryStatus, Status, TaskStatus,
+    UnknownStatus,
+};
+pub use supervisor::{Running, Supervisor};
+pub use turn::{HeldTarget, Inputs, Turn, turn};

@@ -1,0 +1,256 @@
+//! Status and gauges of everything that runs.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
+
+use causeway_gateways::{Marks, tags};
+
+use super::backend::Backend;
+use super::flow::Flow;
+use super::gateway::{Condition, GatewayHandle};
+use super::metrics::{RegistryLabel, RequestLabels, TaskLabel};
+use super::source::SourceHandle;
+use super::status::{
+    BreakerView, Counts, GatewayStatus, HeldStatus, Problem, RegistryStatus, Status, TaskStatus,
+    UnknownStatus,
+};
+use super::supervisor::Supervisor;
+use crate::config;
+
+impl Backend for Supervisor {
+    fn status(&self) -> Status {
+        Status {
+            version: env!("CARGO_PKG_VERSION"),
+            owner: self.config.owner.clone(),
+            uptime_seconds: self.started.elapsed().as_secs(),
+            registries: self.sources().map(|source| registry_status(source)).collect(),
+            gateways: self.gateways.values().map(|gateway| self.gateway_status(gateway)).collect(),
+            tasks: self.config.tasks.iter().map(|task| self.task_status(task)).collect(),
+        }
+    }
+
+    fn ready(&self) -> Result<(), String> {
+        let awaited: Vec<String> = self.flows.iter().filter_map(|flow| flow.awaited()).collect();
+        if awaited.is_empty() { Ok(()) } else { Err(awaited.join("; ")) }
+    }
+
+    fn metrics(&self) -> String {
+        self.encode_metrics()
+    }
+
+    fn release(&self, registry: &str) -> Result<(), String> {
+        let source = self.sources().find(|source| source.name == registry);
+        let source = source.ok_or_else(|| {
+            let names: Vec<&str> = self.sources().map(|source| source.name.as_str()).collect();
+            format!("no registry `{registry}` is in use (in use: {})", names.join(", "))
+        })?;
+        source.release();
+        tracing::warn!(registry, "released: what it no longer shows is removed now");
+        Ok(())
+    }
+}
+
+impl Supervisor {
+    fn gateway_status(&self, gateway: &GatewayHandle) -> GatewayStatus {
+        let (state, error) = match gateway.condition() {
+            Condition::Reading => ("reading", None),
+            Condition::Ready => ("ready", None),
+            Condition::Failing(error) => ("failing", Some(error)),
+        };
+        GatewayStatus {
+            name: gateway.config.name.clone(),
+            kind: gateway.config.kind.as_str(),
+            state,
+            error,
+            ours: counts(gateway),
+            leftovers: self.leftovers(gateway),
+        }
+    }
+
+    /// Tasks whose objects stand in a gateway under our owner, and that are not configured any more.
+    fn leftovers(&self, gateway: &GatewayHandle) -> Vec<String> {
+        let owner = tags::owner_tag(&self.config.owner);
+        let world = gateway.world();
+        let services = world.services().values().map(|object| &object.tags);
+        let all = world.upstreams().values().map(|upstream| &upstream.object.tags).chain(services);
+        let tasks: BTreeSet<String> =
+            all.filter(|tags| tags.contains(&owner)).filter_map(|tags| Marks::read(tags).task).collect();
+        let configured = |task: &String| self.config.task(task).is_some();
+        tasks.into_iter().filter(|task| !configured(task)).collect()
+    }
+
+    fn task_status(&self, task: &config::Task) -> TaskStatus {
+        if let Some(flow) = self.flows.iter().find(|flow| flow.task.name == task.name) {
+            return flow.status();
+        }
+        let refused = self.refused.get(&task.name);
+        TaskStatus {
+            name: task.name.clone(),
+            source: task.source.clone(),
+            destination: task.destination.name().to_owned(),
+            state: if refused.is_some() { "refused" } else { "disabled" },
+            error: refused.cloned(),
+            services: 0,
+            done: 0,
+            changes: 0,
+            failing: Vec::new(),
+            conflicts: Vec::new(),
+            waiting: Vec::new(),
+            held: Vec::new(),
+        }
+    }
+
+    /// One line a task: the periodic report.
+    pub(super) fn log_report(&self) {
+        for flow in &self.flows {
+            let status = flow.status();
+            tracing::info!(
+                task = %status.name, services = status.services, done = status.done, changes = status.changes,
+                held = status.held.len(), conflicts = status.conflicts.len(), failing = status.failing.len(), "report"
+            );
+        }
+    }
+
+    /// Brings the gauges up to date that are read off the state.
+    pub(super) fn refresh_gauges(&self) {
+        for source in self.sources() {
+            let label = RegistryLabel { registry: source.name.clone() };
+            let open = source.guard().breaker().open;
+            self.metrics.breaker_open.get_or_create(&label).set(open.into());
+            let known = source.view().unknowns().is_empty();
+            self.metrics.registry_known.get_or_create(&label).set(known.into());
+        }
+        for gateway in self.gateways.values() {
+            for count in gateway.gateway.requests() {
+                let gateway = gateway.config.name.clone();
+                let labels = RequestLabels { gateway, method: count.method, class: count.class };
+                let counter = self.metrics.gateway_requests.get_or_create(&labels).clone();
+                counter.inner().store(count.count, Ordering::Relaxed);
+            }
+        }
+        for flow in &self.flows {
+            let label = TaskLabel { task: flow.task.name.clone() };
+            let status = flow.status();
+            let gauge = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+            self.metrics.held.get_or_create(&label).set(gauge(status.held.len()));
+            self.metrics.failing.get_or_create(&label).set(gauge(status.failing.len()));
+            self.metrics.queued.get_or_create(&label).set(gauge(flow.queued()));
+        }
+    }
+}
+
+fn registry_status(source: &SourceHandle) -> RegistryStatus {
+    let progress = *source.view().progress().borrow();
+    let unknowns = source.view().unknowns();
+    let guard = source.guard();
+    let now = source.time();
+    let unprotected = guard.unprotected(now).into_iter().take(100).map(|loss| {
+        format!("{}: shows {} of {}, and what is missing was believed", loss.service, loss.shown, loss.level)
+    });
+    let state = match (progress.settled, unknowns.is_empty()) {
+        (false, _) => "reading",
+        (true, true) => "known",
+        (true, false) => "unknown",
+    };
+    let unknown = unknowns.into_iter().map(|(scope, unknown)| UnknownStatus {
+        scope: scope.to_string(),
+        reason: unknown.reason,
+        for_seconds: unknown.since.elapsed().as_secs(),
+    });
+    RegistryStatus {
+        name: source.name.clone(),
+        kind: source.kind.as_str(),
+        state,
+        unknown: unknown.collect(),
+        services: progress.named,
+        read: progress.read,
+        breaker: breaker_view(source, &guard),
+        unprotected: unprotected.collect(),
+    }
+}
+
+fn breaker_view(source: &SourceHandle, guard: &crate::guard::Guard) -> BreakerView {
+    let breaker = guard.breaker();
+    BreakerView {
+        open: breaker.open,
+        for_seconds: breaker.since.map_or(0, |since| source.time().since(since).as_secs()),
+        loss: breaker.loss,
+        level: breaker.levels,
+        losing: breaker.services.iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn counts(gateway: &GatewayHandle) -> Counts {
+    let owner = tags::owner_tag(&gateway.owner);
+    let world = gateway.world();
+    let mut counts = Counts::default();
+    for upstream in world.upstreams().values() {
+        counts.upstreams += usize::from(upstream.object.tags.contains(&owner));
+        let targets = upstream.targets.iter().flatten();
+        counts.targets += targets.filter(|(_, target)| target.tags.contains(&owner)).count();
+    }
+    counts.services = world.services().values().filter(|object| object.tags.contains(&owner)).count();
+    counts
+}
+
+impl Flow {
+    /// How the task stands.
+    pub fn status(&self) -> TaskStatus {
+        let progress = self.progress();
+        let mut status = TaskStatus {
+            name: self.task.name.clone(),
+            source: self.task.source.clone(),
+            destination: self.task.destination.name().to_owned(),
+            state: if progress.complete { "running" } else { "starting" },
+            error: None,
+            services: progress.all,
+            done: progress.done,
+            changes: progress.changes,
+            failing: Vec::new(),
+            conflicts: Vec::new(),
+            waiting: Vec::new(),
+            held: Vec::new(),
+        };
+        for (key, state) in self.statuses() {
+            let problem =
+                |object: String, reason: String| Problem { service: key.to_string(), object, reason };
+            status.failing.extend(state.error.map(|reason| problem(String::new(), reason)));
+            status
+                .conflicts
+                .extend(state.conflicts.into_iter().map(|c| problem(c.key.to_string(), c.reason)));
+            status.waiting.extend(state.waiting.into_iter().map(|w| problem(w.key.to_string(), w.reason)));
+            status.waiting.extend(state.kept.into_iter().map(|k| problem(k.key.to_string(), k.reason)));
+            status.waiting.extend(state.skipped.into_iter().map(|text| problem(String::new(), text)));
+            status.held.extend(state.held.into_iter().map(|held| self.held_status(&key.to_string(), held)));
+        }
+        status
+    }
+
+    fn held_status(&self, service: &str, held: super::turn::HeldTarget) -> HeldStatus {
+        let now = self.source.time();
+        HeldStatus {
+            service: service.to_owned(),
+            upstream: held.upstream,
+            address: held.target.to_string(),
+            reason: held.held.reason.to_string(),
+            for_seconds: now.since(held.held.since).as_secs(),
+            until_seconds: held.held.until.map(|until| until.since(now).as_secs()),
+        }
+    }
+
+    /// What the first pass waits for; none when it is done or its registry is reported unreachable.
+    pub fn awaited(&self) -> Option<String> {
+        let progress = self.progress();
+        if progress.complete {
+            return None;
+        }
+        let task = &self.task.name;
+        if !self.gateway.was_read() {
+            return Some(format!(
+                "task {task}: the gateway {} has not been read yet",
+                self.gateway.config.name
+            ));
+        }
+        Some(format!("task {task}: {} of {} services are done", progress.done, progress.all))
+    }
+}

@@ -1,0 +1,244 @@
+//! A registry in use: its adapter, its view, and the guard that sees every snapshot before any task does.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{self, RegistryKind};
+use crate::guard::{BreakerStatus, Guard, Rules, Scope, Shown, Time};
+use crate::model::{Address, Instance, ServiceKey, Snapshot};
+use crate::registries::{Beginning, Interest, Reading, Source, View, ViewEvent};
+
+/// Something a flow should look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SourceEvent {
+    /// A service changed.
+    Service(ServiceKey),
+    /// What is held has to be judged anew: the guard, or what can be read, changed for more than one service.
+    Judge,
+}
+
+/// A registry in use, shared by all tasks.
+pub struct SourceHandle {
+    /// Its configured name.
+    pub name: String,
+    /// Its type.
+    pub kind: RegistryKind,
+    view: Arc<View>,
+    guard: Mutex<Guard>,
+    /// When the reading arrived that the guard last saw of each service.
+    seen: Mutex<BTreeMap<ServiceKey, Instant>>,
+    origin: Instant,
+    subscribers: Mutex<Vec<mpsc::UnboundedSender<SourceEvent>>>,
+}
+
+impl SourceHandle {
+    /// A handle for a configured registry; [`SourceHandle::run`] watches it.
+    pub fn new(registry: &config::Registry, rules: Rules) -> Arc<Self> {
+        Arc::new(Self {
+            name: registry.name.clone(),
+            kind: registry.kind,
+            view: View::new(&registry.name),
+            guard: Mutex::new(Guard::new(rules)),
+            seen: Mutex::default(),
+            origin: Instant::now(),
+            subscribers: Mutex::default(),
+        })
+    }
+
+    /// What has been read.
+    pub fn view(&self) -> &Arc<View> {
+        &self.view
+    }
+
+    /// The guard, for a short look or a message.
+    pub fn guard(&self) -> MutexGuard<'_, Guard> {
+        self.guard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Now, in the guard's time.
+    pub fn time(&self) -> Time {
+        self.time_of(Instant::now())
+    }
+
+    /// A moment in the guard's time.
+    pub fn time_of(&self, at: Instant) -> Time {
+        Time(at.saturating_duration_since(self.origin))
+    }
+
+    /// The moment of a guard's time.
+    pub fn instant_of(&self, time: Time) -> Instant {
+        self.origin + time.0
+    }
+
+    /// Events from now on.
+    pub fn subscribe(&self) -> mpsc::UnboundedReceiver<SourceEvent> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        self.subscribers.lock().unwrap_or_else(PoisonError::into_inner).push(sender);
+        receiver
+    }
+
+    /// Sets every level to what is shown now, and has everything held judged anew.
+    pub fn release(&self) {
+        self.change(Guard::release);
+    }
+
+    /// Watches until `stop`: the adapter beside the worker that shows the guard what the view tells.
+    pub async fn run(
+        self: Arc<Self>,
+        source: Arc<dyn Source>,
+        interest: Arc<dyn Interest>,
+        stop: CancellationToken,
+    ) {
+        let events = self.view.subscribe();
+        let watching = source.watch(interest, Arc::clone(&self.view), stop.clone());
+        tokio::join!(watching, self.guard_the_view(events, stop));
+    }
+
+    async fn guard_the_view(&self, mut events: mpsc::UnboundedReceiver<ViewEvent>, stop: CancellationToken) {
+        loop {
+            let wake = self.guard().next_change().map(|time| self.instant_of(time));
+            tokio::select! {
+                () = stop.cancelled() => return,
+                event = events.recv() => match event {
+                    Some(event) => self.show(event),
+                    None => return,
+                },
+                () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {
+                    self.change(Guard::tick);
+                }
+            }
+        }
+    }
+
+    fn show(&self, event: ViewEvent) {
+        match event {
+            ViewEvent::Service(key) => {
+                self.observed_reading(&key);
+                return self.tell(&SourceEvent::Service(key));
+            }
+            ViewEvent::Unknown(scope) => {
+                self.change(|guard, now| guard.unknown(now, &scope));
+                self.warn_unknown(&scope);
+            }
+            ViewEvent::Known(scope) => {
+                self.change(|guard, now| guard.known(now, &scope));
+                tracing::info!(registry = %self.name, "{scope} can be read again");
+            }
+            ViewEvent::Reset(scope) => {
+                self.change(|guard, now| guard.reset(now, &scope));
+                tracing::warn!(
+                    registry = %self.name,
+                    "{scope} was seen starting anew; what it forgot is held until it is back or the hold is over"
+                );
+            }
+        }
+        self.tell(&SourceEvent::Judge);
+    }
+
+    /// The latest reading of a service, which the guard has seen before anybody acts on it.
+    pub(super) fn observed_reading(&self, key: &ServiceKey) -> Option<Reading> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let reading = self.view.reading(key)?;
+        if seen.insert(key.clone(), reading.arrived) != Some(reading.arrived) {
+            self.change(|guard, now| guard.observe(now, key, &shown(&reading.snapshot)));
+        }
+        Some(reading)
+    }
+
+    /// Changes the guard, tells of a breaker that opened or closed, and has others judged anew where that may matter to them.
+    pub(super) fn change(&self, act: impl FnOnce(&mut Guard, Time) -> bool) {
+        let (before, wide, after) = {
+            let mut guard = self.guard();
+            let before = guard.breaker().open;
+            let wide = act(&mut guard, self.time());
+            (before, wide, guard.breaker())
+        };
+        if after.open != before {
+            self.report_breaker(&after);
+        }
+        if wide {
+            self.tell(&SourceEvent::Judge);
+        }
+    }
+
+    fn report_breaker(&self, breaker: &BreakerStatus) {
+        if breaker.open {
+            tracing::warn!(
+                registry = %self.name, lost = breaker.loss, of = breaker.levels, services = breaker.losing,
+                "too many instances have vanished at once: nothing missing is removed until they are back, \
+                 or until `causeway release {}` lets them go", self.name
+            );
+        } else {
+            tracing::info!(registry = %self.name, "the loss is over; removals go on after the hold");
+        }
+    }
+
+    fn warn_unknown(&self, scope: &Scope) {
+        let Some(unknown) = self.view.unknowns().remove(scope) else { return };
+        if unknown.retold {
+            tracing::info!(registry = %self.name, reason = %unknown.reason, "{scope} still cannot be read");
+            return;
+        }
+        tracing::warn!(
+            registry = %self.name, reason = %unknown.reason,
+            "{scope} cannot be read; what was last read stays in force, nothing is removed, and it is tried again"
+        );
+    }
+
+    fn tell(&self, event: &SourceEvent) {
+        let mut subscribers = self.subscribers.lock().unwrap_or_else(PoisonError::into_inner);
+        subscribers.retain(|subscriber| subscriber.send(event.clone()).is_ok());
+    }
+}
+
+/// A snapshot in the guard's terms.
+fn shown(snapshot: &Snapshot) -> BTreeMap<Address, Shown> {
+    let judge = |instance: &Instance| match (instance.wanted(), instance.healthy) {
+        (false, _) => Shown::Intended,
+        (true, true) => Shown::Usable,
+        (true, false) => Shown::Unhealthy,
+    };
+    snapshot.instances.iter().map(|(address, instance)| (address.clone(), judge(instance))).collect()
+}
+
+/// What the tasks that share a registry want of it.
+pub(super) struct TasksInterest {
+    tasks: Vec<Arc<config::Task>>,
+    also: Option<String>,
+}
+
+impl TasksInterest {
+    /// The union of what these tasks match, and every service named `also`: `service`, or `namespace/service`.
+    pub(super) fn new(tasks: Vec<Arc<config::Task>>, also: Option<String>) -> Self {
+        Self { tasks, also }
+    }
+}
+
+impl Interest for TasksInterest {
+    fn namespaces(&self) -> Option<BTreeSet<String>> {
+        if self.also.is_some() {
+            return None;
+        }
+        let entries = self.tasks.iter().flat_map(|task| &task.matches);
+        entries.map(|entry| entry.select.namespace.exact().map(str::to_owned)).collect()
+    }
+
+    fn wants(&self, key: &ServiceKey) -> bool {
+        let named = self.also.as_ref().is_some_and(|name| key.is_named(name));
+        named || self.tasks.iter().any(|task| task.entry_for(&key.namespace, &key.service).is_some())
+    }
+
+    fn beginnings(&self) -> BTreeSet<Beginning> {
+        let entries = self.tasks.iter().flat_map(|task| &task.matches);
+        let patterns = entries.map(|entry| match entry.select.service.exact() {
+            Some(name) => Beginning::Whole(name.to_owned()),
+            None => Beginning::Part(entry.select.service.literal_prefix().to_owned()),
+        });
+        let anything = self.also.as_ref().map(|_| Beginning::Part(String::new()));
+        patterns.chain(anything).collect()
+    }
+}

@@ -1,0 +1,154 @@
+//! What is going on, as data: the admin API answers it, and `causeway` commands print it.
+
+use serde::Serialize;
+
+/// Everything, at one moment.
+#[derive(Clone, Debug, Serialize)]
+pub struct Status {
+    /// Causeway's version.
+    pub version: &'static str,
+    /// This deployment's name in its marks.
+    pub owner: String,
+    /// Seconds since the start.
+    pub uptime_seconds: u64,
+    /// The registries in use.
+    pub registries: Vec<RegistryStatus>,
+    /// The gateways in use.
+    pub gateways: Vec<GatewayStatus>,
+    /// The tasks, in the order of the configuration.
+    pub tasks: Vec<TaskStatus>,
+}
+
+/// One registry.
+#[derive(Clone, Debug, Serialize)]
+pub struct RegistryStatus {
+    /// Its configured name.
+    pub name: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// `reading` until everything was tried once, then `known`, or `unknown` while a part of it cannot be read.
+    pub state: &'static str,
+    /// What cannot be read, and why.
+    pub unknown: Vec<UnknownStatus>,
+    /// Services known by name.
+    pub services: usize,
+    /// Services read completely.
+    pub read: usize,
+    /// The guard's breaker.
+    pub breaker: BreakerView,
+    /// What the guard does not protect at present, for people.
+    pub unprotected: Vec<String>,
+}
+
+/// A part of a registry that cannot be read.
+#[derive(Clone, Debug, Serialize)]
+pub struct UnknownStatus {
+    /// The part: `registry`, `namespace N` or `service N/S`.
+    pub scope: String,
+    /// The registry's or the network's words.
+    pub reason: String,
+    /// For how long, in seconds.
+    pub for_seconds: u64,
+}
+
+/// The breaker of one registry.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct BreakerView {
+    /// While it is open nothing missing or unhealthy is removed.
+    pub open: bool,
+    /// For how long, in seconds.
+    pub for_seconds: u64,
+    /// Instances lost against the services' levels.
+    pub loss: usize,
+    /// The sum of the services' levels.
+    pub level: usize,
+    /// Some of the services that lose.
+    pub losing: Vec<String>,
+}
+
+/// One gateway.
+#[derive(Clone, Debug, Serialize)]
+pub struct GatewayStatus {
+    /// Its configured name.
+    pub name: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// `reading` until it was read once, then `ready`, or `failing`.
+    pub state: &'static str,
+    /// Why it fails: the gateway's or the network's words.
+    pub error: Option<String>,
+    /// Upstreams, targets and services that bear this deployment's mark.
+    pub ours: Counts,
+    /// Objects under our mark whose task is not configured any more.
+    pub leftovers: Vec<String>,
+}
+
+/// Numbers of objects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Upstreams.
+    pub upstreams: usize,
+    /// Targets.
+    pub targets: usize,
+    /// Services.
+    pub services: usize,
+}
+
+/// One task.
+#[derive(Clone, Debug, Serialize)]
+pub struct TaskStatus {
+    /// Its name.
+    pub name: String,
+    /// Its registry.
+    pub source: String,
+    /// Where it writes.
+    pub destination: String,
+    /// `starting`, `running`, `disabled`, or `refused` with the reason in `error`.
+    pub state: &'static str,
+    /// Why it does not run, or what fails at present.
+    pub error: Option<String>,
+    /// Services that an entry of the task fits.
+    pub services: usize,
+    /// Services whose first turn is done.
+    pub done: usize,
+    /// Writes carried out since the start.
+    pub changes: u64,
+    /// Services that fail, with the reason.
+    pub failing: Vec<Problem>,
+    /// Names and addresses that somebody else holds.
+    pub conflicts: Vec<Problem>,
+    /// Upstreams to be filled that do not exist yet, and what else cannot be carried.
+    pub waiting: Vec<Problem>,
+    /// Removals that wait.
+    pub held: Vec<HeldStatus>,
+}
+
+/// Something about one object or service.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Problem {
+    /// The service in the registry.
+    pub service: String,
+    /// The object it is about.
+    pub object: String,
+    /// Why, for people.
+    pub reason: String,
+}
+
+/// A removal that waits.
+#[derive(Clone, Debug, Serialize)]
+pub struct HeldStatus {
+    /// The service in the registry.
+    pub service: String,
+    /// The upstream that keeps the target.
+    pub upstream: String,
+    /// The target's address.
+    pub address: String,
+    /// Why, for people.
+    pub reason: String,
+    /// Missing for how long, in seconds.
+    pub for_seconds: u64,
+    /// It goes in this many seconds, unless it comes back; none while that depends on something else.
+    pub until_seconds: Option<u64>,
+}

@@ -1,0 +1,336 @@
+//! Starts what a configuration asks for: one source per registry, one handle per gateway, one flow per task.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use causeway_gateways::Listed;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry as MetricsRegistry;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::audit::keep_read;
+use super::build::{Adapters, Built};
+use super::flow::Flow;
+use super::gateway::GatewayHandle;
+use super::metrics::Metrics;
+use super::permit::{Alone, Permits};
+use super::progress::PassProgress;
+use super::source::{SourceHandle, TasksInterest};
+use crate::config::{self, Config, Destination, Mode, Policy, RegistryKind};
+use crate::guard::Rules;
+use crate::project::{self, naming};
+use crate::registries::Source;
+
+/// A registry in use, with what watches it.
+struct Watched {
+    handle: Arc<SourceHandle>,
+    source: Arc<dyn Source>,
+    tasks: Vec<Arc<config::Task>>,
+}
+
+/// Everything that a configuration runs.
+pub struct Supervisor {
+    pub(super) config: Config,
+    pace: Pace,
+    sources: BTreeMap<String, Watched>,
+    pub(super) gateways: BTreeMap<String, Arc<GatewayHandle>>,
+    /// The running tasks, in the order of the configuration.
+    pub flows: Vec<Arc<Flow>>,
+    /// Tasks that cannot run, each with the reason.
+    pub refused: BTreeMap<String, String>,
+    pub(super) started: Instant,
+    pub(super) metrics: Metrics,
+    metrics_registry: MetricsRegistry,
+}
+
+/// Whether there is time to wait.
+enum Pace {
+    Running,
+    OnePass { also: Option<String> },
+}
+
+/// What runs, until [`Running::stop`]. Dropped, it ends where it stands.
+pub struct Running {
+    stop: CancellationToken,
+    readers: CancellationToken,
+    flows: Vec<(Arc<Flow>, JoinHandle<()>)>,
+    others: Vec<JoinHandle<()>>,
+}
+
+impl Supervisor {
+    /// Builds everything; nothing is connected yet.
+    ///
+    /// # Errors
+    /// No enabled task can run: the reasons of all of them.
+    pub fn new(config: &Config) -> Result<Arc<Self>, String> {
+        Self::with_adapters(config, &Built)
+    }
+
+    /// As [`Supervisor::new`], with other adapters than those that are built.
+    ///
+    /// # Errors
+    /// As [`Supervisor::new`].
+    pub fn with_adapters(config: &Config, adapters: &dyn Adapters) -> Result<Arc<Self>, String> {
+        Self::build(config, Pace::Running, adapters)
+    }
+
+    /// As [`Supervisor::new`], for a look or a single pass: the first reading is believed, and services named `also` are read
+    /// even if no task wants them.
+    ///
+    /// # Errors
+    /// As [`Supervisor::new`].
+    pub fn for_one_pass(config: &Config, also: Option<String>) -> Result<Arc<Self>, String> {
+        Self::build(config, Pace::OnePass { also }, &Built)
+    }
+
+    fn build(config: &Config, pace: Pace, adapters: &dyn Adapters) -> Result<Arc<Self>, String> {
+        let metrics = Metrics::default();
+        let mut metrics_registry = MetricsRegistry::default();
+        metrics.register(&mut metrics_registry);
+        let mut supervisor = Self {
+            config: config.clone(),
+            pace,
+            sources: BTreeMap::new(),
+            gateways: BTreeMap::new(),
+            flows: Vec::new(),
+            refused: BTreeMap::new(),
+            started: Instant::now(),
+            metrics,
+            metrics_registry,
+        };
+        let permits: Arc<dyn Permits> = Arc::new(Alone);
+        for task in config.tasks.iter().filter(|task| task.enable) {
+            if let Err(reason) = supervisor.add(task, &permits, adapters) {
+                tracing::error!(task = %task.name, %reason, "the task is not started; the others are");
+                supervisor.refused.insert(task.name.clone(), reason);
+            }
+        }
+        if supervisor.flows.is_empty() {
+            return Err(supervisor.nothing_runs());
+        }
+        Ok(Arc::new(supervisor))
+    }
+
+    fn nothing_runs(&self) -> String {
+        if self.refused.is_empty() {
+            return "no task is enabled: add one, or set `enable: true`".to_owned();
+        }
+        let reasons = self.refused.iter().map(|(task, reason)| format!("\n  task {task}: {reason}"));
+        format!("no task can run:{}", reasons.collect::<String>())
+    }
+
+    fn add(
+        &mut self,
+        task: &config::Task,
+        permits: &Arc<dyn Permits>,
+        adapters: &dyn Adapters,
+    ) -> Result<(), String> {
+        let Destination::Gateway(gateway) = &task.destination else {
+            return Err(format!(
+                "it writes to the registry `{}`, and this version writes to gateways only",
+                task.destination.name()
+            ));
+        };
+        if task.mode == Mode::Bidirectional {
+            return Err("`mode: bidirectional` needs a registry at both ends".to_owned());
+        }
+        let gateway = self.gateway(gateway, adapters)?;
+        let task = Arc::new(task.clone());
+        let source = self.source(&task, adapters)?;
+        self.flows.push(Flow::new(task, source, gateway, Arc::clone(permits), self.metrics.clone()));
+        Ok(())
+    }
+
+    fn source(
+        &mut self,
+        task: &Arc<config::Task>,
+        adapters: &dyn Adapters,
+    ) -> Result<Arc<SourceHandle>, String> {
+        if !self.sources.contains_key(&task.source) {
+            let registry = &self.config.registries[&task.source];
+            let source = adapters.source(registry)?;
+            let handle = SourceHandle::new(registry, self.rules(registry));
+            self.sources.insert(task.source.clone(), Watched { handle, source, tasks: Vec::new() });
+        }
+        let watched = self.sources.get_mut(&task.source).ok_or("its source is not configured")?;
+        watched.tasks.push(Arc::clone(task));
+        Ok(Arc::clone(&watched.handle))
+    }
+
+    fn gateway(&mut self, name: &str, adapters: &dyn Adapters) -> Result<Arc<GatewayHandle>, String> {
+        if let Some(handle) = self.gateways.get(name) {
+            return Ok(Arc::clone(handle));
+        }
+        let gateway = &self.config.gateways[name];
+        let client = adapters.gateway(gateway, &self.config.owner)?;
+        let filled = self.filled(name);
+        let handle = GatewayHandle::new(gateway.clone(), client, &self.config.owner, filled);
+        self.gateways.insert(name.to_owned(), Arc::clone(&handle));
+        Ok(handle)
+    }
+
+    /// The upstreams that tasks may have filled in a gateway. Nothing on them tells that, so the targets of each are looked at:
+    /// what was put there for a service that is gone by now has to be found again after a restart.
+    fn filled(&self, gateway: &str) -> Listed {
+        let mut filled = Listed::default();
+        for task in self.config.tasks.iter().filter(|task| task.destination.name() == gateway) {
+            let groups = task.matches.iter().flat_map(|entry| &entry.groups);
+            filled.names.extend(groups.filter_map(|group| group.upstream_name.clone()));
+            filled.tags.extend(project::fillable(task, self.config.registries[&task.source].kind));
+            if task.policy == Policy::Fill {
+                filled.prefixes.insert(naming::prefix(&task.source));
+            }
+        }
+        filled
+    }
+
+    fn rules(&self, registry: &config::Registry) -> Rules {
+        Rules {
+            hold: registry.protect.hold,
+            max_shrink: registry.protect.max_shrink,
+            release_after: registry.protect.release_after,
+            trust_first_reading: matches!(self.pace, Pace::OnePass { .. }),
+            absence_is_intent: registry.kind == RegistryKind::File,
+        }
+    }
+
+    /// The registries in use.
+    pub fn sources(&self) -> impl Iterator<Item = &Arc<SourceHandle>> {
+        self.sources.values().map(|watched| &watched.handle)
+    }
+
+    /// Watches, reads and reconciles until the answer is told to stop.
+    pub fn start(self: &Arc<Self>) -> Running {
+        let (stop, readers) = (CancellationToken::new(), CancellationToken::new());
+        let mut others = self.watch(&readers);
+        let interval = self.config.audit_interval;
+        others.extend(self.gateways.values().map(|gateway| {
+            tokio::spawn(keep_read(Arc::clone(gateway), interval, self.metrics.clone(), readers.clone()))
+        }));
+        others.push(tokio::spawn(Arc::clone(self).report_every(readers.clone())));
+        others.push(tokio::spawn(Arc::clone(self).check_gateways(readers.clone())));
+        let run = |flow: &Arc<Flow>| (Arc::clone(flow), tokio::spawn(Arc::clone(flow).run(stop.clone())));
+        Running { flows: self.flows.iter().map(run).collect(), stop, readers, others }
+    }
+
+    /// Logs the periodic report, where a target of it is enabled.
+    async fn report_every(self: Arc<Self>, stop: CancellationToken) {
+        let report = &self.config.report;
+        if !report.targets.iter().any(|target| target.enable) {
+            return;
+        }
+        while stop.run_until_cancelled(sleep(report.interval)).await.is_some() {
+            self.log_report();
+        }
+    }
+
+    /// Probes the gateways, so that status tells of one that has gone before something has to be written.
+    async fn check_gateways(self: Arc<Self>, stop: CancellationToken) {
+        let check = &self.config.health_check;
+        if !check.enable {
+            return;
+        }
+        while stop.run_until_cancelled(sleep(check.interval)).await.is_some() {
+            for gateway in self.gateways.values() {
+                gateway.check(check.timeout).await;
+            }
+        }
+    }
+
+    /// Starts the watches of all registries.
+    fn watch(&self, stop: &CancellationToken) -> Vec<JoinHandle<()>> {
+        let watches = self.sources.values().map(|watched| {
+            let also = match &self.pace {
+                Pace::Running => None,
+                Pace::OnePass { also } => also.clone(),
+            };
+            let interest = Arc::new(TasksInterest::new(watched.tasks.clone(), also));
+            let handle = Arc::clone(&watched.handle);
+            tokio::spawn(handle.run(Arc::clone(&watched.source), interest, stop.clone()))
+        });
+        watches.collect()
+    }
+
+    /// Reads registries and gateways once, for commands that look or make a single pass. The watches end with the token.
+    ///
+    /// # Errors
+    /// A gateway that cannot be read, by name. A registry that cannot be read is no error: its view says what is unknown.
+    pub async fn read_once(
+        self: &Arc<Self>,
+        patience: Duration,
+        stop: &CancellationToken,
+    ) -> Result<(), String> {
+        self.watch_once(patience, stop).await;
+        for (name, gateway) in &self.gateways {
+            let read = gateway.read_all().await;
+            read.map_err(|error| format!("gateway {name} cannot be read: {error}"))?;
+            gateway.mark_ready();
+        }
+        for flow in &self.flows {
+            flow.take_stock();
+        }
+        Ok(())
+    }
+
+    /// Watches until every registry was tried, or patience ends.
+    pub async fn watch_once(self: &Arc<Self>, patience: Duration, stop: &CancellationToken) {
+        self.watch(stop);
+        for source in self.sources() {
+            let mut progress = source.view().progress();
+            // Whatever is not read by then is unknown, and said to be.
+            let _ = timeout(patience, progress.wait_for(|progress| progress.settled)).await;
+        }
+    }
+
+    /// How far the first pass has come.
+    pub fn progress(&self) -> PassProgress {
+        self.flows.iter().map(|flow| flow.progress()).fold(
+            PassProgress { complete: true, ..PassProgress::default() },
+            |sum, flow| PassProgress {
+                done: sum.done + flow.done,
+                all: sum.all + flow.all,
+                changes: sum.changes + flow.changes,
+                complete: sum.complete && flow.complete,
+            },
+        )
+    }
+
+    /// The metrics as OpenMetrics text, gauges brought up to date.
+    pub(super) fn encode_metrics(&self) -> String {
+        self.refresh_gauges();
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        let _ = encode(&mut text, &self.metrics_registry);
+        text
+    }
+}
+
+impl Running {
+    /// Begins no new turn, lets those under way end within `grace`, then stops watching. Answers what had to be cut off.
+    pub async fn stop(mut self, grace: Duration) -> Vec<String> {
+        self.stop.cancel();
+        let deadline = Instant::now() + grace;
+        let mut cut_off = Vec::new();
+        for (flow, mut worker) in std::mem::take(&mut self.flows) {
+            if tokio::time::timeout_at(deadline, &mut worker).await.is_err() {
+                worker.abort();
+                cut_off
+                    .extend(flow.busy().into_iter().map(|key| format!("{key} of task {}", flow.task.name)));
+            }
+        }
+        self.readers.cancel();
+        let ended = futures::future::join_all(std::mem::take(&mut self.others));
+        let _ = timeout(Duration::from_secs(1), ended).await;
+        cut_off
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.flows.iter().for_each(|(_, worker)| worker.abort());
+        self.others.iter().for_each(JoinHandle::abort);
+    }
+}

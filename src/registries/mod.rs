@@ -1,0 +1,103 @@
+//! Registries as sources: one folder a type, one view a configured registry, shared by all tasks.
+//!
+//! ```text
+//!  adapter (file, nacos, …) ──names, snapshots, failures──▶ View ──wakes──▶ tasks
+//!                                                            │
+//!                                                            └─ the registry's guard sees each snapshot once, in order
+//! ```
+
+pub mod file;
+pub mod nacos;
+mod view;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{self, RegistryKind};
+use crate::model::ServiceKey;
+
+pub use view::{Progress, Reading, Unknown, View, ViewEvent};
+
+/// What the running tasks want to see of one registry.
+pub trait Interest: Send + Sync + 'static {
+    /// The namespaces that can hold a wanted service; `None` when a pattern may fit any.
+    fn namespaces(&self) -> Option<BTreeSet<String>>;
+
+    /// Whether a task wants this service's instances.
+    fn wants(&self, key: &ServiceKey) -> bool;
+
+    /// What the names of all wanted services begin with, whatever their namespaces, for registries that can list only a part
+    /// at a time (Nacos a group, where the credentials allow no more). Anything, unless it is known better.
+    fn beginnings(&self) -> BTreeSet<Beginning> {
+        BTreeSet::from([Beginning::Part(String::new())])
+    }
+}
+
+/// What is known of a wanted name beforehand.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Beginning {
+    /// All of it.
+    Whole(String),
+    /// Its first characters, up to the first wildcard.
+    Part(String),
+}
+
+/// What a type of registry can tell and hold, as data: the conformance suite and the docs read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// The type's name in a configuration.
+    pub kind: &'static str,
+    /// The server pushes changes; otherwise it is polled.
+    pub push: bool,
+    /// Instances have weights.
+    pub weight: bool,
+    /// Unhealthy instances are shown, and shown as such.
+    pub unhealthy: bool,
+    /// An instance can be switched off or isolated and still be shown.
+    pub isolation: bool,
+    /// Instances carry metadata.
+    pub metadata: bool,
+    /// A service stays listed when its last instance has left.
+    pub empty_services: bool,
+    /// What is no longer said is meant to go (a file that people edit), so nothing missing is ever held.
+    pub absence_is_intent: bool,
+}
+
+/// A registry that can be watched.
+///
+/// An adapter tells its [`View`] whatever it has read *completely*, and what it could not read. It never gives up: a failure is
+/// told as unknown and tried again with backoff, until `stop`.
+#[async_trait]
+pub trait Source: Send + Sync + 'static {
+    /// What this type of registry can do.
+    fn capabilities(&self) -> &'static Capabilities;
+
+    /// Watches what `interest` wants until `stop`; on return no connection is left.
+    async fn watch(&self, interest: Arc<dyn Interest>, view: Arc<View>, stop: CancellationToken);
+}
+
+/// The adapter for a configured registry.
+///
+/// # Errors
+/// Its type is not built yet, or its settings cannot be used.
+pub fn build(registry: &config::Registry) -> Result<Arc<dyn Source>, String> {
+    let name = &registry.name;
+    match registry.kind {
+        RegistryKind::File => {
+            let path =
+                registry.path.as_ref().ok_or_else(|| format!("the registry {name} names no `path`"))?;
+            Ok(Arc::new(file::FileRegistry::new(path, registry.namespaces.iter().cloned())))
+        }
+        RegistryKind::Nacos => {
+            let nacos = nacos::Nacos::new(nacos::NacosSettings::from(registry));
+            Ok(Arc::new(nacos.map_err(|error| format!("the registry {name} can't be used: {error}"))?))
+        }
+        kind => Err(format!(
+            "the registry {name} is of the type `{}`, which this version does not read yet",
+            kind.as_str()
+        )),
+    }
+}

@@ -1,0 +1,326 @@
+//! Nacos' HTTP API of each generation: namespaces, names of services, and instances with those that are switched off.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use reqwest::StatusCode;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::sync::Mutex;
+
+use super::NacosError;
+use super::auth::{Auth, Grant};
+use super::http::{Call, Http, Reply};
+use super::info::Host;
+use super::names::{Namespace, ServiceName};
+use super::pages::{AdminPage, CatalogInstances, CatalogPage, GroupPage, Page};
+
+/// v1 and v3 take this; v2 would cap it at 500 without saying so.
+const PAGE_SIZE: usize = 10_000;
+/// How often a list that changes under the reading is begun again.
+const READINGS: usize = 4;
+
+/// Which API a server has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Generation {
+    /// 3.x: the admin API.
+    V3,
+    /// 1.x and 2.x.
+    V1,
+}
+
+/// One way to list the services of a namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Listing {
+    /// `/v3/admin/ns/service/list`: every group.
+    Admin,
+    /// `/v1/ns/catalog/services`: every group.
+    Catalog,
+    /// `/v1/ns/service/list`: one group at a time.
+    Groups,
+}
+
+/// The HTTP API with our credentials.
+pub(super) struct Api {
+    pub(super) http: Http,
+    pub(super) auth: Auth,
+    generation: Mutex<Option<Generation>>,
+    /// What works in each namespace, by its id: rights differ.
+    listings: Mutex<BTreeMap<String, Listing>>,
+}
+
+impl Api {
+    pub(super) fn new(http: Http, auth: Auth) -> Self {
+        Self { http, auth, generation: Mutex::default(), listings: Mutex::default() }
+    }
+
+    /// Forgets what was found out about the servers: there may be another version now.
+    pub(super) async fn forget(&self) {
+        *self.generation.lock().await = None;
+        self.listings.lock().await.clear();
+    }
+
+    /// The ids of all namespaces.
+    pub(super) async fn namespaces(&self) -> Result<Vec<String>, NacosError> {
+        let path = match self.generation().await? {
+            Generation::V3 => "/v3/admin/core/namespace/list",
+            Generation::V1 => "/v1/console/namespaces",
+        };
+        #[derive(Deserialize)]
+        struct Told {
+            namespace: String,
+        }
+        let told: Vec<Told> = self.data(Call::get(path), "the list of namespaces").await?;
+        Ok(told.into_iter().map(|told| told.namespace).collect())
+    }
+
+    /// Every service of a namespace. Where the credentials allow no list of all groups, those of `groups`, when these are
+    /// known to be all that is wanted.
+    pub(super) async fn services(
+        &self,
+        namespace: &Namespace,
+        groups: Option<&BTreeSet<String>>,
+    ) -> Result<BTreeSet<ServiceName>, NacosError> {
+        let known = self.listings.lock().await.get(&namespace.id).copied();
+        let ways = match known {
+            Some(way) => vec![way],
+            None if self.generation().await? == Generation::V3 => {
+                vec![Listing::Admin, Listing::Catalog, Listing::Groups]
+            }
+            None => vec![Listing::Catalog, Listing::Groups],
+        };
+        let mut refusal = None;
+        for way in ways.into_iter().filter(|way| *way != Listing::Groups || groups.is_some()) {
+            match self.services_by(way, namespace, groups).await {
+                Ok(services) => {
+                    self.listings.lock().await.insert(namespace.id.clone(), way);
+                    return Ok(services);
+                }
+                Err(error) if error.asks_for_another_way() => refusal = more_telling(refusal, error),
+                Err(error) => return Err(error),
+            }
+        }
+        self.listings.lock().await.remove(&namespace.id);
+        Err(refusal.unwrap_or_else(|| NacosError::Settings("no way to list services".to_owned())))
+    }
+
+    async fn services_by(
+        &self,
+        way: Listing,
+        namespace: &Namespace,
+        groups: Option<&BTreeSet<String>>,
+    ) -> Result<BTreeSet<ServiceName>, NacosError> {
+        if way != Listing::Groups {
+            return self.complete_list(way, "", namespace).await;
+        }
+        let mut services = BTreeSet::new();
+        for group in groups.into_iter().flatten() {
+            services.extend(self.complete_list(way, group, namespace).await?);
+        }
+        Ok(services)
+    }
+
+    /// Reads all pages. A list that changed meanwhile may have moved a name from a page to come to one already read, so it
+    /// counts only when it holds as many as the server says, or the same twice.
+    async fn complete_list(
+        &self,
+        way: Listing,
+        group: &str,
+        namespace: &Namespace,
+    ) -> Result<BTreeSet<ServiceName>, NacosError> {
+        let mut before = None;
+        for _ in 0..READINGS {
+            let (total, services) = self.all_pages(way, group, namespace).await?;
+            if services.len() == total || before.as_ref() == Some(&services) {
+                return Ok(services);
+            }
+            before = Some(services);
+        }
+        Err(NacosError::Unreadable {
+            server: "Nacos".to_owned(),
+            what: format!("the list of services in {}", namespace.key),
+            reason: format!("it changed during each of {READINGS} readings"),
+        })
+    }
+
+    async fn all_pages(
+        &self,
+        way: Listing,
+        group: &str,
+        namespace: &Namespace,
+    ) -> Result<(usize, BTreeSet<ServiceName>), NacosError> {
+        let mut services = BTreeSet::new();
+        for number in 1.. {
+            let page = self.page(way, group, namespace, number).await?;
+            let last = page.services.is_empty();
+            services.extend(page.services);
+            if last || services.len() >= page.total {
+                return Ok((page.total, services));
+            }
+        }
+        Ok((0, services))
+    }
+
+    async fn page(
+        &self,
+        way: Listing,
+        group: &str,
+        namespace: &Namespace,
+        number: usize,
+    ) -> Result<Page, NacosError> {
+        let call = |path| {
+            namespaced(Call::get(path), namespace).query("pageNo", number).query("pageSize", PAGE_SIZE)
+        };
+        let what = format!("the list of services in {}", namespace.key);
+        match way {
+            Listing::Admin => {
+                let call = call("/v3/admin/ns/service/list").query("ignoreEmptyService", false);
+                Ok(self.data::<AdminPage>(call, &what).await?.into())
+            }
+            Listing::Catalog => {
+                let call =
+                    call("/v1/ns/catalog/services").query("hasIpCount", false).query("withInstances", false);
+                let call = call.query("serviceNameParam", "").query("groupNameParam", "");
+                Ok(self.bare::<CatalogPage>(call, &what).await?.into())
+            }
+            Listing::Groups => {
+                let page: GroupPage =
+                    self.bare(call("/v1/ns/service/list").query("groupName", group), &what).await?;
+                Ok(page.in_group(group))
+            }
+        }
+    }
+
+    /// All instances of a service, those that are switched off too. `clusters` are where to look: v1 lists one at a time.
+    pub(super) async fn instances(
+        &self,
+        namespace: &Namespace,
+        service: &ServiceName,
+        clusters: &BTreeSet<String>,
+    ) -> Result<Vec<Host>, NacosError> {
+        let what = format!("the instances of {service}");
+        let call = |path| {
+            namespaced(Call::get(path), namespace)
+                .query("groupName", &service.group)
+                .query("pageNo", 1)
+                .query("pageSize", PAGE_SIZE)
+        };
+        if self.generation().await? == Generation::V3 {
+            let call = call("/v3/admin/ns/instance/list").query("serviceName", &service.name);
+            return self.data(call, &what).await;
+        }
+        let mut hosts = Vec::new();
+        for cluster in clusters {
+            let call =
+                call("/v1/ns/catalog/instances").query("serviceName", service).query("clusterName", cluster);
+            hosts.extend(self.bare::<CatalogInstances>(call, &what).await?.list);
+        }
+        Ok(hosts)
+    }
+
+    async fn generation(&self) -> Result<Generation, NacosError> {
+        let mut known = self.generation.lock().await;
+        if let Some(generation) = *known {
+            return Ok(generation);
+        }
+        let reply = self.http.send(&Call::get("/v3/admin/core/state")).await?;
+        let found = match reply.status {
+            StatusCode::OK => Generation::V3,
+            status if status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED => {
+                return Err(refused(&reply, "the server's state"));
+            }
+            _ => Generation::V1,
+        };
+        *known = Some(found);
+        Ok(found)
+    }
+
+    /// The `data` of an answer in Nacos' envelope.
+    async fn data<T: DeserializeOwned>(&self, call: Call, what: &str) -> Result<T, NacosError> {
+        #[derive(Deserialize)]
+        struct Envelope {
+            #[serde(default)]
+            code: i64,
+            #[serde(default)]
+            message: Option<String>,
+            #[serde(default)]
+            data: Value,
+        }
+        let reply = self.call(call, what).await?;
+        let envelope: Envelope = parse(&reply, what)?;
+        // v1's console says 200 where v3 says 0.
+        if envelope.code != 0 && envelope.code != 200 {
+            let message = envelope.message.unwrap_or_default();
+            return Err(NacosError::Refused {
+                server: reply.server,
+                what: what.to_owned(),
+                code: envelope.code,
+                message,
+            });
+        }
+        serde_json::from_value(envelope.data).map_err(|error| unreadable(&reply, what, &error))
+    }
+
+    async fn bare<T: DeserializeOwned>(&self, call: Call, what: &str) -> Result<T, NacosError> {
+        parse(&self.call(call, what).await?, what)
+    }
+
+    /// Sends it with our credentials, and once more with fresh ones when they are refused.
+    async fn call(&self, call: Call, what: &str) -> Result<Reply, NacosError> {
+        let grant = self.auth.grant(&self.http, "").await?;
+        let reply = self.send(&call, &grant).await?;
+        if !denied(reply.status) || !self.auth.refused(&grant).await {
+            return checked(reply, what);
+        }
+        let grant = self.auth.grant(&self.http, "").await?;
+        checked(self.send(&call, &grant).await?, what)
+    }
+
+    async fn send(&self, call: &Call, grant: &Grant) -> Result<Reply, NacosError> {
+        let mut call = call.clone();
+        grant.put_into(&mut call);
+        self.http.send(&call).await
+    }
+}
+
+/// Being denied says more than a request that a version doesn't have.
+fn more_telling(before: Option<NacosError>, error: NacosError) -> Option<NacosError> {
+    Some(before.filter(|before| matches!(before, NacosError::Denied { .. })).unwrap_or(error))
+}
+
+/// The default namespace is the absent one, which all versions agree on.
+fn namespaced(call: Call, namespace: &Namespace) -> Call {
+    if *namespace == Namespace::new("") { call } else { call.query("namespaceId", &namespace.id) }
+}
+
+fn denied(status: StatusCode) -> bool {
+    matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+}
+
+fn checked(reply: Reply, what: &str) -> Result<Reply, NacosError> {
+    let (server, what_owned) = (reply.server.clone(), what.to_owned());
+    match reply.status {
+        status if status.is_success() => Ok(reply),
+        status if denied(status) => {
+            Err(NacosError::Denied { server, what: what_owned, message: reply.words() })
+        }
+        StatusCode::NOT_FOUND
+        | StatusCode::METHOD_NOT_ALLOWED
+        | StatusCode::NOT_IMPLEMENTED
+        | StatusCode::GONE => Err(NacosError::Unsupported { server, what: what_owned }),
+        _ => Err(refused(&reply, what)),
+    }
+}
+
+fn refused(reply: &Reply, what: &str) -> NacosError {
+    let code = i64::from(reply.status.as_u16());
+    NacosError::Refused { server: reply.server.clone(), what: what.to_owned(), code, message: reply.words() }
+}
+
+fn unreadable(reply: &Reply, what: &str, error: &dyn std::fmt::Display) -> NacosError {
+    NacosError::Unreadable { server: reply.server.clone(), what: what.to_owned(), reason: error.to_string() }
+}
+
+fn parse<T: DeserializeOwned>(reply: &Reply, what: &str) -> Result<T, NacosError> {
+    serde_json::from_slice(&reply.body).map_err(|error| unreadable(reply, what, &error))
+}

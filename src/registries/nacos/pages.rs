@@ -1,0 +1,115 @@
+//! The forms in which Nacos' generations list things.
+
+use serde::Deserialize;
+
+use super::info::Host;
+use super::names::ServiceName;
+
+/// One page of names.
+#[derive(Debug, PartialEq)]
+pub(super) struct Page {
+    pub(super) total: usize,
+    pub(super) services: Vec<ServiceName>,
+}
+
+/// v3 admin.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct AdminPage {
+    total_count: usize,
+    #[serde(default)]
+    page_items: Vec<Listed>,
+}
+
+/// v1 catalog.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CatalogPage {
+    count: usize,
+    #[serde(default)]
+    service_list: Vec<Listed>,
+}
+
+/// v1, one group.
+#[derive(Deserialize)]
+pub(super) struct GroupPage {
+    count: usize,
+    #[serde(default)]
+    doms: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Listed {
+    name: String,
+    #[serde(default)]
+    group_name: String,
+}
+
+/// v1 catalog, the instances of one cluster.
+#[derive(Deserialize)]
+pub(super) struct CatalogInstances {
+    #[serde(default)]
+    pub(super) list: Vec<Host>,
+}
+
+fn names(listed: &[Listed]) -> Vec<ServiceName> {
+    listed.iter().map(|service| ServiceName::from_answer(&service.group_name, &service.name)).collect()
+}
+
+impl From<AdminPage> for Page {
+    fn from(page: AdminPage) -> Self {
+        Self { total: page.total_count, services: names(&page.page_items) }
+    }
+}
+
+impl From<CatalogPage> for Page {
+    fn from(page: CatalogPage) -> Self {
+        Self { total: page.count, services: names(&page.service_list) }
+    }
+}
+
+impl GroupPage {
+    /// The names are bare; the group is the one that was asked for.
+    pub(super) fn in_group(&self, group: &str) -> Page {
+        let services = self.doms.iter().map(|name| ServiceName::from_answer(group, name)).collect();
+        Page { total: self.count, services }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn names_of(page: &Page) -> Vec<String> {
+        page.services.iter().map(ToString::to_string).collect()
+    }
+
+    /// As a 3.1.0 server answers.
+    #[test]
+    fn each_generations_page_is_read() {
+        let admin = r#"{"totalCount":2,"pageNumber":1,"pagesAvailable":3,"pageItems":[
+            {"name":"orders","groupName":"TRADE","clusterCount":1,"ipCount":1,"healthyInstanceCount":1,"triggerFlag":"false"}]}"#;
+        let admin: Page = serde_json::from_str::<AdminPage>(admin).unwrap().into();
+        assert_eq!((admin.total, names_of(&admin)), (2, vec!["TRADE@@orders".to_owned()]));
+        let catalog = r#"{"serviceList":[{"name":"a","groupName":"DEFAULT_GROUP","ipCount":0}],"count":1}"#;
+        let catalog: Page = serde_json::from_str::<CatalogPage>(catalog).unwrap().into();
+        assert_eq!((catalog.total, names_of(&catalog)), (1, vec!["DEFAULT_GROUP@@a".to_owned()]));
+        let group = serde_json::from_str::<GroupPage>(r#"{"count":1,"doms":["b"]}"#).unwrap().in_group("G");
+        assert_eq!((group.total, names_of(&group)), (1, vec!["G@@b".to_owned()]));
+    }
+
+    proptest! {
+        #[test]
+        fn foreign_bytes_never_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..60), text in "[\\[\\]{}\",:a-z0-9]{0,40}") {
+            for bytes in [bytes.as_slice(), text.as_bytes()] {
+                let _ = serde_json::from_slice::<AdminPage>(bytes).map(Page::from);
+                let _ = serde_json::from_slice::<CatalogPage>(bytes).map(Page::from);
+                let _ = serde_json::from_slice::<GroupPage>(bytes).map(|page| page.in_group("g"));
+                let _ = serde_json::from_slice::<CatalogInstances>(bytes).map(|instances| instances.list.len());
+            }
+        }
+    }
+}

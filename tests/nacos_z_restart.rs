@@ -1,0 +1,193 @@
+//! Nacos as a source, on a real Nacos with authentication that is restarted. Each start takes many seconds, so this runs last.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod conformance;
+mod nacos_harness;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use causeway::config::Secret;
+use causeway::registries::ViewEvent;
+use causeway::registries::nacos::NacosSettings;
+use causeway_test_support::nacos::{ADMIN_PASSWORD, ADMIN_USER, NacosOptions, NacosServer};
+use causeway_test_support::proxy::{Mode, Proxy};
+use conformance::stories::{self, Restarts};
+use conformance::{Harness, Inst, Patterns, Route, Running};
+use nacos_harness::NacosHarness;
+use tokio::sync::Mutex;
+
+/// Long enough for a start on a busy machine.
+const LIMIT: Duration = Duration::from_secs(60);
+
+struct Own {
+    server: Mutex<NacosServer>,
+    harness: NacosHarness,
+}
+
+fn user(name: &str, password: &str) -> NacosSettings {
+    NacosSettings {
+        user: Some(name.into()),
+        password: Some(Secret::new(password)),
+        ..NacosSettings::default()
+    }
+}
+
+impl Own {
+    async fn start() -> Self {
+        let server =
+            NacosServer::start(NacosOptions { auth: true, ..NacosOptions::default() }).await.unwrap();
+        let (ports, http) = (server.ports(), server.admin().await.unwrap());
+        let settings = user(ADMIN_USER, ADMIN_PASSWORD);
+        Self { server: Mutex::new(server), harness: NacosHarness { ports, http, settings } }
+    }
+
+    async fn route_as(&self, settings: NacosSettings) -> Route {
+        let harness = NacosHarness { ports: self.harness.ports, http: self.harness.http.clone(), settings };
+        harness.route().await
+    }
+}
+
+#[async_trait]
+impl Harness for Own {
+    async fn route(&self) -> Route {
+        self.harness.route().await
+    }
+
+    async fn namespace(&self) -> String {
+        self.harness.namespace().await
+    }
+
+    async fn put(&self, namespace: &str, instance: &Inst) {
+        self.harness.put(namespace, instance).await;
+    }
+
+    async fn remove(&self, namespace: &str, instance: &Inst) {
+        self.harness.remove(namespace, instance).await;
+    }
+
+    fn limit(&self) -> Duration {
+        LIMIT
+    }
+
+    fn is_own_metadata(&self, key: &str) -> bool {
+        self.harness.is_own_metadata(key)
+    }
+}
+
+#[async_trait]
+impl Restarts for Own {
+    async fn stop_server(&self) {
+        self.server.lock().await.stop();
+    }
+
+    async fn start_server(&self, wipe: bool) {
+        self.server.lock().await.start_again(wipe).await.unwrap();
+    }
+}
+
+/// One server for all of it, since each start costs so much.
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_silence_and_restarts() {
+    let own = Own::start().await;
+    the_server_sends_us_away(&own).await;
+    credentials_wrong_then_right_then_revoked(&own).await;
+    who_may_not_list_namespaces_is_told_what_to_do(&own).await;
+    a_path_that_swallows_everything_is_noticed(&own).await;
+    stories::a_restart(&own, true).await;
+    stories::a_restart(&own, false).await;
+    let ports = own.harness.ports;
+    drop(own);
+    assert!(ports.all_free(), "a stopped server lets go of its ports");
+}
+
+async fn credentials_wrong_then_right_then_revoked(own: &Own) {
+    let namespace = own.namespace().await;
+    let orders = [Inst::new("orders", "10.0.0.1", 80), Inst::new("orders", "10.0.0.2", 80)];
+    own.put(&namespace, &orders[0]).await;
+    own.put(&namespace, &orders[1]).await;
+    let admin = &own.harness.http;
+    admin.create_user("reader", "first", &namespace, "r").await.unwrap();
+
+    let interest = || Patterns::of(&namespace, &["*"]);
+    let nobody = Running::start(own.route_as(NacosSettings::default()).await, interest(), &namespace);
+    let reasons = nobody.is_unknown(LIMIT, true).await;
+    assert!(reasons[0].contains("refuses the list of services"), "{reasons:?}");
+    nobody.end().await;
+
+    let running = Running::start(own.route_as(user("reader", "second")).await, interest(), &namespace);
+    let reasons = running.is_unknown(LIMIT, true).await;
+    assert!(reasons[0].contains("the login of user reader fails"), "{reasons:?}");
+    assert!(!reasons[0].contains("second"), "a password is never told: {reasons:?}");
+    assert!(running.view.reading(&running.key("orders")).is_none());
+    let reader = admin.login("reader", "first").await.unwrap();
+    reader.set_password("reader", "second").await.unwrap();
+    running.complete(LIMIT).await;
+    running.is_unknown(LIMIT, false).await;
+    running.shows(own, "orders", &orders).await;
+
+    let mut events = running.view.subscribe();
+    admin.revoke("reader", &namespace, "r").await.unwrap();
+    running.is_unknown(LIMIT, true).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    running.shows(own, "orders", &orders).await;
+    let mut told = Vec::new();
+    while let Ok(event) = events.try_recv() {
+        told.push(event);
+    }
+    assert_eq!(told.len(), 1, "told once: {told:?}");
+    admin.permit("reader", &namespace, "r").await.unwrap();
+    running.is_unknown(LIMIT, false).await;
+    running.end().await;
+}
+
+async fn who_may_not_list_namespaces_is_told_what_to_do(own: &Own) {
+    let namespace = own.namespace().await;
+    own.put(&namespace, &Inst::new("orders", "10.0.0.1", 80)).await;
+    own.harness.http.create_user("narrow", "narrow", &namespace, "r").await.unwrap();
+    let everywhere = || Patterns::everywhere(&["*"], &["*"]);
+    let blind = Running::start(own.route_as(user("narrow", "narrow")).await, everywhere(), &namespace);
+    let reasons = blind.is_unknown(LIMIT, true).await;
+    assert!(reasons[0].contains("`namespaces:`"), "{reasons:?}");
+    blind.end().await;
+    let settings = NacosSettings { namespaces: vec![namespace.clone()], ..user("narrow", "narrow") };
+    let seeing = Running::start(own.route_as(settings).await, everywhere(), &namespace);
+    seeing.complete(LIMIT).await;
+    seeing.shows(own, "orders", &[Inst::new("orders", "10.0.0.1", 80)]).await;
+    seeing.end().await;
+}
+
+async fn a_path_that_swallows_everything_is_noticed(own: &Own) {
+    let namespace = own.namespace().await;
+    let orders = [Inst::new("orders", "10.0.0.1", 80)];
+    own.put(&namespace, &orders[0]).await;
+    let running = Running::start(own.route().await, Patterns::of(&namespace, &["*"]), &namespace);
+    running.complete(LIMIT).await;
+    running.proxies.iter().for_each(|proxy: &Proxy| proxy.set(Mode::Pause));
+    running.is_unknown(LIMIT, true).await;
+    let changed = [orders[0].clone().weight(9.0)];
+    own.put(&namespace, &changed[0]).await;
+    running.proxies.iter().for_each(|proxy| proxy.set(Mode::Pass));
+    running.shows(own, "orders", &changed).await;
+    running.is_unknown(LIMIT, false).await;
+    running.end().await;
+}
+
+async fn the_server_sends_us_away(own: &Own) {
+    let namespace = own.namespace().await;
+    let orders = [Inst::new("orders", "10.0.0.1", 80)];
+    own.put(&namespace, &orders[0]).await;
+    let running = Running::start(own.route().await, Patterns::of(&namespace, &["*"]), &namespace);
+    running.complete(LIMIT).await;
+    let mut events = running.view.subscribe();
+    for connection in own.harness.http.connections().await.unwrap() {
+        own.harness.http.send_away(&connection).await.unwrap();
+    }
+    let told = tokio::time::timeout(LIMIT, events.recv()).await.expect("the reset is told").unwrap();
+    assert!(matches!(told, ViewEvent::Unknown(_)), "{told:?}");
+    running.is_unknown(LIMIT, false).await;
+    let changed = [orders[0].clone().weight(9.0)];
+    own.put(&namespace, &changed[0]).await;
+    running.shows(own, "orders", &changed).await;
+    running.end().await;
+}

@@ -1,0 +1,19 @@
+//! Stories of use, told against the stand-in for Kong by the real client over HTTP.
+#![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
+
+#[path = "../common/registry.rs"]
+mod registry;
+
+mod crashes;
+mod example;
+mod faults;
+mod filling;
+mod foreign;
+mod moving;
+mod names;
+mod neighbours;
+mod operating;
+mod planning;
+mod program;
+mod retiring;
+mod stage;

@@ -1,0 +1,48 @@
+//! A stand-in for the Admin API of Kong 3.9.1, over an in-memory store.
+//!
+//! ```text
+//!  TCP/TLS ──▶ server ──▶ faults ──▶ handlers (by path) ──▶ write ──▶ store ──▶ observers
+//!              (conn)     (record)    paging, errors         schema     indexes
+//! ```
+//!
+//! It answers what a real Kong answered when the exchanges under `data/kong` were recorded; the test
+//! `kong_replay` replays them. What a test does beside the API goes through [`KongStandIn`]: reading the
+//! store, acting as another user ([`KongStandIn::direct`]), ordering faults, counting, stopping.
+//!
+//! ```no_run
+//! # use causeway_test_support::kong::{Fault, Kind, KongStandIn, Scope};
+//! # async fn example() {
+//! let kong = KongStandIn::start().await;
+//! kong.seed(Kind::Upstreams, &serde_json::json!({ "name": "someone-elses" }));
+//! kong.faults().next(Scope::Writes, Fault::LostAnswer);
+//! // … run what is tested against kong.admin_url() …
+//! assert_eq!(kong.weights("orders")["10.0.0.1:80"], 100);
+//! kong.reset_counts();
+//! // … run it again …
+//! assert_eq!(kong.writes(), 0);
+//! # }
+//! ```
+
+mod answer;
+mod builder;
+mod call;
+mod conn;
+mod declarative;
+mod errors;
+mod faults;
+mod handlers;
+mod health;
+mod paging;
+mod record;
+mod schema;
+mod server;
+mod stand_in;
+mod store;
+mod tls;
+mod write;
+
+pub use builder::Builder;
+pub use faults::{Fault, Faults, Scope};
+pub use record::Recorded;
+pub use stand_in::KongStandIn;
+pub use store::{Commit, Kind, Operation};
