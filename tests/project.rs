@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use causeway::config::{
@@ -114,7 +115,7 @@ fn golden_tags() {
     let group = [&service[..], &["causeway.group:v1"]].concat();
     assert_eq!(desired.services.values().next().unwrap().tags, tags(&[&service[..], &["edge"]].concat()));
     assert_eq!(upstream.tags, tags(&[&group[..], &["edge"]].concat()));
-    assert_eq!(upstream.targets.values().next().unwrap().tags, tags(&group));
+    assert_eq!(upstream.targets.values().next().unwrap().tags, Arc::new(tags(&group)));
 }
 
 #[test]

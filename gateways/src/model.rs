@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
@@ -118,8 +119,8 @@ pub enum Existence {
 pub struct Target {
     /// 0 to 65535; 100 is the default.
     pub weight: u32,
-    /// The tags it must carry.
-    pub tags: Tags,
+    /// The tags it must carry, one copy for all targets of an upstream.
+    pub tags: Arc<Tags>,
 }
 
 /// A service as wanted.

@@ -13,6 +13,7 @@ pub mod naming;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use causeway_gateways::tags::{self, Mark};
 use causeway_gateways::{Desired, Existence, Fields, Service, Tags, Target, TargetAddress, Upstream};
@@ -147,8 +148,9 @@ fn upstream(
 ) -> (String, Upstream) {
     let tags = marks(request, key, Some(filter.name));
     let members = candidates.iter().filter(|(_, instance)| filter.holds(instance));
+    let shared = Arc::new(tags.clone());
     let target =
-        |i: &Instance| Target { weight: i.weight.scaled(DEFAULT_WEIGHT, MAX_WEIGHT), tags: tags.clone() };
+        |i: &Instance| Target { weight: i.weight.scaled(DEFAULT_WEIGHT, MAX_WEIGHT), tags: shared.clone() };
     let targets = members.map(|(address, instance)| (address.clone(), target(instance))).collect();
     let derived = naming::upstream_name(&request.task.source, key, filter.name);
     let name = filter.upstream_name.map_or(derived, str::to_owned);

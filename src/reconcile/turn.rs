@@ -133,7 +133,7 @@ fn keep_held(
 }
 
 fn keep(upstream: &mut Upstream, target: &TargetAddress, live: &LiveTarget) {
-    let as_it_stands = Target { weight: live.weight, tags: (*live.tags).clone() };
+    let as_it_stands = Target { weight: live.weight, tags: live.tags.clone() };
     upstream.targets.insert(target.clone(), as_it_stands);
 }
 

@@ -5,6 +5,7 @@
 pub(crate) mod kong;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use causeway_gateways::tags::{group_tag, owner_tag};
 use causeway_gateways::{
@@ -27,7 +28,7 @@ pub(crate) fn desired(context: &Context, service: &str, groups: &[(&str, &[(&str
         let mut tags = common.clone();
         tags.insert(group_tag(group));
         let target = |(address, weight): &(&str, u32)| {
-            (TargetAddress::stored(*address), Target { weight: *weight, tags: tags.clone() })
+            (TargetAddress::stored(*address), Target { weight: *weight, tags: Arc::new(tags.clone()) })
         };
         let targets = targets.iter().map(target).collect();
         let existence = Existence::Owned { fillable: Tags::from(["NACOS".to_owned()]) };

@@ -72,7 +72,7 @@ fn standing(world: &World, key: &ObjectKey) -> Fields {
 
 /// One service with one upstream `up` and the targets of these numbers.
 fn simple(numbers: &[u8]) -> Desired {
-    let target = Target { weight: 100, tags: ours() };
+    let target = Target { weight: 100, tags: ours().into() };
     let upstream = Upstream {
         existence: Existence::Owned { fillable: Tags::from(["NACOS".to_owned()]) },
         tags: ours(),

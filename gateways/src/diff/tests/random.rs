@@ -70,7 +70,7 @@ prop_compose! {
 
 fn desired() -> impl Strategy<Value = Desired> {
     let fields = |n: u8| Fields::from_iter([("retries".to_owned(), Value::from(n))]);
-    let target = (0..3u32).prop_map(|weight| Target { weight, tags: ours() });
+    let target = (0..3u32).prop_map(|weight| Target { weight, tags: ours().into() });
     let existence = prop_oneof![
         Just(Existence::Filled),
         Just(Existence::Owned { fillable: Tags::new() }),
