@@ -1,8 +1,11 @@
 //! Stand-ins and real servers that tests and benchmarks run against.
 
+pub mod consul;
 mod http;
+mod install;
 pub mod kong;
 pub mod nacos;
+mod ports;
 pub mod process;
 pub mod proxy;
 pub mod tls;

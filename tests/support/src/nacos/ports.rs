@@ -1,8 +1,12 @@
 //! Nacos derives its ports from the main one, so all of them have to be free together.
 
-use std::net::{Ipv4Addr, TcpListener};
-
+use crate::ports::{are_free, free_ports};
 use crate::process::Failure;
+
+/// The lowest port that is used lies so far below the main one.
+const BELOW: u16 = 1000;
+/// From the lowest: JRaft, main, console, gRPC for clients, gRPC for servers.
+const OFFSETS: [u16; 5] = [0, BELOW, BELOW + 2, BELOW + 1000, BELOW + 1001];
 
 /// The ports of one server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,32 +23,17 @@ impl NacosPorts {
         self.main + 1000
     }
 
-    /// Finds a free set. They are below the range that the system gives to outgoing connections, so that none of
-    /// these takes one between the check and the server's start.
+    /// Finds a free set.
     ///
     /// # Errors
-    /// When none of 200 random sets is free.
+    /// When there is none.
     pub fn free() -> Result<Self, Failure> {
-        for _ in 0..200 {
-            let random = u16::from_ne_bytes([random_byte(), random_byte()]);
-            let main = 11_000 + random % 20_000;
-            let ports = Self { main, console: main + 2 };
-            if ports.all_free() {
-                return Ok(ports);
-            }
-        }
-        Err("no free set of loopback ports for Nacos was found".into())
+        let main = free_ports("Nacos", &OFFSETS)? + BELOW;
+        Ok(Self { main, console: main + 2 })
     }
 
     /// Whether nothing listens on any of them.
     pub fn all_free(self) -> bool {
-        let main = self.main;
-        [main - 1000, main, self.console, main + 1000, main + 1001]
-            .into_iter()
-            .all(|port| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok())
+        are_free(self.main - BELOW, &OFFSETS)
     }
-}
-
-fn random_byte() -> u8 {
-    uuid::Uuid::new_v4().as_bytes()[0]
 }
