@@ -11,8 +11,7 @@ use causeway::config::Secret;
 use causeway::registries::ViewEvent;
 use causeway::registries::nacos::NacosSettings;
 use causeway_test_support::nacos::{ADMIN_PASSWORD, ADMIN_USER, NacosOptions, NacosServer};
-use causeway_test_support::proxy::{Mode, Proxy};
-use conformance::stories::{self, Restarts};
+use conformance::stories::{self, Guarded, Restarts, Stranger};
 use conformance::{Harness, Inst, Patterns, Route, Running};
 use nacos_harness::NacosHarness;
 use tokio::sync::Mutex;
@@ -86,59 +85,51 @@ impl Restarts for Own {
     }
 }
 
+/// A user who tries another password than the server's.
+#[async_trait]
+impl Guarded for Own {
+    async fn stranger(&self, namespace: &str) -> Stranger {
+        self.harness.http.create_user("reader", "first", namespace, "r").await.unwrap();
+        let route = self.route_as(user("reader", "second")).await;
+        Stranger { route, secret: "second", told: "the login of user reader fails" }
+    }
+
+    async fn admit(&self, namespace: &str) {
+        match self.harness.http.login("reader", "first").await {
+            Ok(reader) => reader.set_password("reader", "second").await.unwrap(),
+            Err(_) => self.harness.http.permit("reader", namespace, "r").await.unwrap(),
+        }
+    }
+
+    async fn expel(&self, namespace: &str) {
+        self.harness.http.revoke("reader", namespace, "r").await.unwrap();
+    }
+}
+
 /// One server for all of it, since each start costs so much.
 #[tokio::test(flavor = "multi_thread")]
 async fn credentials_silence_and_restarts() {
     let own = Own::start().await;
     the_server_sends_us_away(&own).await;
-    credentials_wrong_then_right_then_revoked(&own).await;
+    nobody_is_told_what_is_missing(&own).await;
+    stories::credentials_wrong_then_right_then_revoked(&own).await;
     who_may_not_list_namespaces_is_told_what_to_do(&own).await;
-    a_path_that_swallows_everything_is_noticed(&own).await;
+    stories::a_path_that_swallows_everything(&own).await;
     stories::a_restart(&own, true).await;
     stories::a_restart(&own, false).await;
+    stories::a_minute_without_the_server(&own).await;
     let ports = own.harness.ports;
     drop(own);
     assert!(ports.all_free(), "a stopped server lets go of its ports");
 }
 
-async fn credentials_wrong_then_right_then_revoked(own: &Own) {
+async fn nobody_is_told_what_is_missing(own: &Own) {
     let namespace = own.namespace().await;
-    let orders = [Inst::new("orders", "10.0.0.1", 80), Inst::new("orders", "10.0.0.2", 80)];
-    own.put(&namespace, &orders[0]).await;
-    own.put(&namespace, &orders[1]).await;
-    let admin = &own.harness.http;
-    admin.create_user("reader", "first", &namespace, "r").await.unwrap();
-
-    let interest = || Patterns::of(&namespace, &["*"]);
-    let nobody = Running::start(own.route_as(NacosSettings::default()).await, interest(), &namespace);
+    let interest = Patterns::of(&namespace, &["*"]);
+    let nobody = Running::start(own.route_as(NacosSettings::default()).await, interest, &namespace);
     let reasons = nobody.is_unknown(LIMIT, true).await;
     assert!(reasons[0].contains("refuses the list of services"), "{reasons:?}");
     nobody.end().await;
-
-    let running = Running::start(own.route_as(user("reader", "second")).await, interest(), &namespace);
-    let reasons = running.is_unknown(LIMIT, true).await;
-    assert!(reasons[0].contains("the login of user reader fails"), "{reasons:?}");
-    assert!(!reasons[0].contains("second"), "a password is never told: {reasons:?}");
-    assert!(running.view.reading(&running.key("orders")).is_none());
-    let reader = admin.login("reader", "first").await.unwrap();
-    reader.set_password("reader", "second").await.unwrap();
-    running.complete(LIMIT).await;
-    running.is_unknown(LIMIT, false).await;
-    running.shows(own, "orders", &orders).await;
-
-    let mut events = running.view.subscribe();
-    admin.revoke("reader", &namespace, "r").await.unwrap();
-    running.is_unknown(LIMIT, true).await;
-    tokio::time::sleep(Duration::from_secs(5)).await;
-    running.shows(own, "orders", &orders).await;
-    let mut told = Vec::new();
-    while let Ok(event) = events.try_recv() {
-        told.push(event);
-    }
-    assert_eq!(told.len(), 1, "told once: {told:?}");
-    admin.permit("reader", &namespace, "r").await.unwrap();
-    running.is_unknown(LIMIT, false).await;
-    running.end().await;
 }
 
 async fn who_may_not_list_namespaces_is_told_what_to_do(own: &Own) {
@@ -155,22 +146,6 @@ async fn who_may_not_list_namespaces_is_told_what_to_do(own: &Own) {
     seeing.complete(LIMIT).await;
     seeing.shows(own, "orders", &[Inst::new("orders", "10.0.0.1", 80)]).await;
     seeing.end().await;
-}
-
-async fn a_path_that_swallows_everything_is_noticed(own: &Own) {
-    let namespace = own.namespace().await;
-    let orders = [Inst::new("orders", "10.0.0.1", 80)];
-    own.put(&namespace, &orders[0]).await;
-    let running = Running::start(own.route().await, Patterns::of(&namespace, &["*"]), &namespace);
-    running.complete(LIMIT).await;
-    running.proxies.iter().for_each(|proxy: &Proxy| proxy.set(Mode::Pause));
-    running.is_unknown(LIMIT, true).await;
-    let changed = [orders[0].clone().weight(9.0)];
-    own.put(&namespace, &changed[0]).await;
-    running.proxies.iter().for_each(|proxy| proxy.set(Mode::Pass));
-    running.shows(own, "orders", &changed).await;
-    running.is_unknown(LIMIT, false).await;
-    running.end().await;
 }
 
 async fn the_server_sends_us_away(own: &Own) {

@@ -14,12 +14,12 @@ pub mod scenarios;
 pub mod stories;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use causeway::model::{Address, Instance, Metadata, ServiceKey, Weight};
-use causeway::registries::{Capabilities, Interest, Source, View};
+use causeway::model::{Address, Instance, Metadata, ServiceKey, Snapshot, Weight};
+use causeway::registries::{Capabilities, Interest, Source, View, ViewEvent};
 use causeway_test_support::proxy::Proxy;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
@@ -149,6 +149,8 @@ pub struct Running {
     pub namespace: String,
     pub proxies: Vec<Proxy>,
     pub can: &'static Capabilities,
+    /// What each service showed when it was first told of.
+    firsts: Arc<Mutex<BTreeMap<ServiceKey, Arc<Snapshot>>>>,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
@@ -158,8 +160,9 @@ impl Running {
         let (view, stop) = (View::new("under-test"), CancellationToken::new());
         let (source, can) = (Arc::clone(&route.source), route.source.capabilities());
         let (told, until) = (Arc::clone(&view), stop.clone());
+        let firsts = witness(&view);
         let task = tokio::spawn(async move { source.watch(Arc::new(interest), told, until).await });
-        Self { view, namespace: namespace.to_owned(), proxies: route.proxies, can, stop, task }
+        Self { view, namespace: namespace.to_owned(), proxies: route.proxies, can, firsts, stop, task }
     }
 
     pub fn key(&self, service: &str) -> ServiceKey {
@@ -189,14 +192,24 @@ impl Running {
 
     fn shown(&self, harness: &dyn Harness, service: &str) -> Option<BTreeMap<Address, Shown>> {
         let reading = self.view.reading(&self.key(service))?;
-        let pairs = |instance: &Instance| {
-            let metadata =
-                instance.metadata.clone().into_iter().filter(|(key, _)| !harness.is_own_metadata(key));
-            let (weight, healthy, wanted) = (instance.weight, instance.healthy, instance.wanted());
-            Shown { weight, healthy, wanted, metadata: metadata.collect() }
+        Some(compared(harness, &reading.snapshot))
+    }
+
+    /// A service was told of for the first time with this, which nothing incomplete came before.
+    pub async fn was_first_told_with(&self, harness: &dyn Harness, service: &str, wanted: &[Inst]) {
+        let until = Instant::now() + harness.limit();
+        let first = loop {
+            if let Some(first) = self.firsts.lock().unwrap().get(&self.key(service)) {
+                break Arc::clone(first);
+            }
+            assert!(Instant::now() < until, "{service} was never told of");
+            sleep(Duration::from_millis(5)).await;
         };
-        let instances = reading.snapshot.instances.iter();
-        Some(instances.map(|(address, instance)| (address.clone(), pairs(instance))).collect())
+        assert_eq!(
+            compared(harness, &first),
+            expected(self.can, wanted),
+            "what {service} was first told of with"
+        );
     }
 
     /// Waits until something, or nothing, is unknown.
@@ -224,6 +237,31 @@ impl Running {
     }
 }
 
+/// Notes what each service shows when it is first told of.
+fn witness(view: &Arc<View>) -> Arc<Mutex<BTreeMap<ServiceKey, Arc<Snapshot>>>> {
+    let firsts = Arc::new(Mutex::new(BTreeMap::new()));
+    let (into, view, mut events) = (Arc::clone(&firsts), Arc::downgrade(view), view.subscribe());
+    tokio::spawn(async move {
+        while let Some(event) = events.recv().await {
+            let (ViewEvent::Service(key), Some(view)) = (event, view.upgrade()) else { continue };
+            if let Some(reading) = view.reading(&key) {
+                into.lock().unwrap().entry(key).or_insert(reading.snapshot);
+            }
+        }
+    });
+    firsts
+}
+
+fn compared(harness: &dyn Harness, snapshot: &Snapshot) -> BTreeMap<Address, Shown> {
+    let pairs = |instance: &Instance| {
+        let metadata = instance.metadata.clone().into_iter().filter(|(key, _)| !harness.is_own_metadata(key));
+        let (weight, healthy, wanted) = (instance.weight, instance.healthy, instance.wanted());
+        Shown { weight, healthy, wanted, metadata: metadata.collect() }
+    };
+    let instances = snapshot.instances.iter();
+    instances.map(|(address, instance)| (address.clone(), pairs(instance))).collect()
+}
+
 fn expected(can: &Capabilities, instances: &[Inst]) -> BTreeMap<Address, Shown> {
     let shown = |i: &Inst| Some((Address::new(i.host.clone(), i.port), i.shown(can)?));
     instances.iter().filter_map(shown).collect()
@@ -244,6 +282,7 @@ pub async fn play(harness: &dyn Harness, scenario: &Scenario) {
         let (shown, key) = (running.shown(harness, service), running.key(service));
         if Patterns::of(&namespace, scenario.wanted).wants(&key) {
             assert_eq!(shown, Some(expected(running.can, &all)), "the first complete view of {service}");
+            running.was_first_told_with(harness, service, &all).await;
         }
     }
     for step in &scenario.steps {

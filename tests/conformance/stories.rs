@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use causeway::registries::ViewEvent;
+use causeway_test_support::proxy::{Mode, Proxy};
 use futures::stream::{self, StreamExt};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::sleep;
 
-use super::{Harness, Inst, Patterns, Running};
+use super::{Harness, Inst, Patterns, Route, Running};
 
 const SERVICES: usize = 600;
 const INSTANCES: usize = 4;
@@ -27,7 +30,7 @@ pub async fn a_fleet(harness: &dyn Harness) {
     let fleet = fleet();
     put_all(harness, &namespace, &fleet).await;
     // Registries cache what they list; what was accepted is listed by then.
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    sleep(Duration::from_secs(2)).await;
     let running = Running::start(harness.route().await, Patterns::of(&namespace, &["fleet-*"]), &namespace);
     let mut events = running.view.subscribe();
     running.complete(harness.limit() * 3).await;
@@ -38,10 +41,7 @@ pub async fn a_fleet(harness: &dyn Harness) {
             .expect("a complete view holds it");
         assert_eq!(reading.snapshot.instances.len(), INSTANCES, "fleet-{service}");
     }
-    let mut first = Vec::new();
-    while let Ok(event) = events.try_recv() {
-        first.push(event);
-    }
+    let first = drain(&mut events);
     let told = first.iter().filter(|event| matches!(event, ViewEvent::Service(_))).count();
     assert_eq!(told, SERVICES, "each service is told once");
 
@@ -52,11 +52,7 @@ pub async fn a_fleet(harness: &dyn Harness) {
         fleet.iter().filter(|i| i.service == service && i.host != change.host).cloned().collect();
     shown.push(change);
     running.shows(harness, &service, &shown).await;
-    let mut woken = Vec::new();
-    while let Ok(event) = events.try_recv() {
-        woken.push(event);
-    }
-    assert_eq!(woken, [ViewEvent::Service(running.key(&service))]);
+    assert_eq!(drain(&mut events), [ViewEvent::Service(running.key(&service))]);
     running.end().await;
 }
 
@@ -77,12 +73,95 @@ pub async fn a_restart(harness: &dyn Restarts, keep: bool) {
     harness.put(&namespace, &changed).await;
     running.shows(harness, "orders", &[again[0].clone(), again[1].clone(), changed]).await;
     running.is_unknown(harness.limit(), false).await;
-    let mut doubted = false;
-    while let Ok(event) = events.try_recv() {
-        doubted |= matches!(event, ViewEvent::Known(_) | ViewEvent::Reset(_));
-    }
-    assert!(doubted, "the guard hears that the source was away");
+    assert!(doubted(&drain(&mut events)), "the guard hears that the source was away");
     running.end().await;
+}
+
+/// The server is gone for a minute: what it last showed is in force and the status says why; then it is back with its data.
+pub async fn a_minute_without_the_server(harness: &dyn Restarts) {
+    let namespace = harness.namespace().await;
+    let orders: Vec<Inst> = (1..=2).map(|n| Inst::new("orders", &format!("10.0.0.{n}"), 8080)).collect();
+    put_all(harness, &namespace, &orders).await;
+    let running = Running::start(harness.route().await, Patterns::of(&namespace, &["*"]), &namespace);
+    running.complete(harness.limit()).await;
+    let mut events = running.view.subscribe();
+    harness.stop_server().await;
+    let minute = tokio::time::Instant::now() + Duration::from_secs(60);
+    running.is_unknown(harness.limit(), true).await;
+    while tokio::time::Instant::now() < minute {
+        let unknown = running.view.unknown(&running.key("orders"));
+        assert!(unknown.is_some_and(|unknown| !unknown.reason.is_empty()), "the status says why");
+        running.shows(harness, "orders", &orders).await;
+        sleep(Duration::from_secs(1)).await;
+    }
+    let told = drain(&mut events);
+    let shown = told.iter().filter(|event| !matches!(event, ViewEvent::Unknown(_))).count();
+    assert_eq!(shown, 0, "nothing is told but that it is away: {told:?}");
+
+    harness.start_server(false).await;
+    let changed = orders[0].clone().weight(4.0);
+    put_all(harness, &namespace, &[changed.clone(), orders[1].clone()]).await;
+    running.shows(harness, "orders", &[changed, orders[1].clone()]).await;
+    running.is_unknown(harness.limit(), false).await;
+    assert!(doubted(&drain(&mut events)), "the guard hears that the source was away");
+    running.end().await;
+}
+
+/// Packets vanish on the way, so no connection ends: it is noticed, and a change made meanwhile arrives.
+pub async fn a_path_that_swallows_everything(harness: &dyn Harness) {
+    let namespace = harness.namespace().await;
+    let orders = [Inst::new("orders", "10.0.0.1", 80)];
+    harness.put(&namespace, &orders[0]).await;
+    let running = Running::start(harness.route().await, Patterns::of(&namespace, &["*"]), &namespace);
+    running.complete(harness.limit()).await;
+    running.proxies.iter().for_each(|proxy: &Proxy| proxy.set(Mode::Pause));
+    running.is_unknown(harness.limit(), true).await;
+    running.shows(harness, "orders", &orders).await;
+    let changed = [orders[0].clone().weight(9.0)];
+    harness.put(&namespace, &changed[0]).await;
+    running.proxies.iter().for_each(|proxy| proxy.set(Mode::Pass));
+    running.shows(harness, "orders", &changed).await;
+    running.is_unknown(harness.limit(), false).await;
+    running.end().await;
+}
+
+/// Credentials that are wrong, then put right, then revoked while the source runs: each is told once, and nothing is lost.
+pub async fn credentials_wrong_then_right_then_revoked(harness: &dyn Guarded) {
+    let namespace = harness.namespace().await;
+    let orders = [Inst::new("orders", "10.0.0.1", 80), Inst::new("orders", "10.0.0.2", 80)];
+    put_all(harness, &namespace, &orders).await;
+    let Stranger { route, secret, told } = harness.stranger(&namespace).await;
+    let running = Running::start(route, Patterns::of(&namespace, &["*"]), &namespace);
+    let reasons = running.is_unknown(harness.limit(), true).await;
+    assert!(reasons[0].contains(told), "{reasons:?}");
+    assert!(!reasons[0].contains(secret), "a secret is never told: {reasons:?}");
+    assert!(running.view.reading(&running.key("orders")).is_none(), "unknown is not empty");
+
+    harness.admit(&namespace).await;
+    running.complete(harness.limit()).await;
+    running.is_unknown(harness.limit(), false).await;
+    running.shows(harness, "orders", &orders).await;
+
+    let mut events = running.view.subscribe();
+    harness.expel(&namespace).await;
+    running.is_unknown(harness.limit(), true).await;
+    sleep(Duration::from_secs(5)).await;
+    running.shows(harness, "orders", &orders).await;
+    let told = drain(&mut events);
+    assert!(matches!(told.as_slice(), [ViewEvent::Unknown(_)]), "told once, and nothing else: {told:?}");
+
+    harness.admit(&namespace).await;
+    running.is_unknown(harness.limit(), false).await;
+    running.shows(harness, "orders", &orders).await;
+    running.end().await;
+}
+
+fn drain(events: &mut UnboundedReceiver<ViewEvent>) -> Vec<ViewEvent> {
+    std::iter::from_fn(|| events.try_recv().ok()).collect()
+}
+
+fn doubted(events: &[ViewEvent]) -> bool {
+    events.iter().any(|event| matches!(event, ViewEvent::Known(_) | ViewEvent::Reset(_)))
 }
 
 /// A registry whose server the tests may stop.
@@ -91,4 +170,24 @@ pub trait Restarts: Harness {
     async fn stop_server(&self);
     /// `wipe`: with nothing of what it knew.
     async fn start_server(&self, wipe: bool);
+}
+
+/// A registry that asks who is there.
+#[async_trait::async_trait]
+pub trait Guarded: Harness {
+    /// A source whose credentials the registry doesn't accept yet.
+    async fn stranger(&self, namespace: &str) -> Stranger;
+    /// The registry accepts them from now on.
+    async fn admit(&self, namespace: &str);
+    /// It doesn't accept them any more.
+    async fn expel(&self, namespace: &str);
+}
+
+/// A source that the registry doesn't let in yet.
+pub struct Stranger {
+    pub route: Route,
+    /// A part of its credentials that must stay secret.
+    pub secret: &'static str,
+    /// What the reason must say.
+    pub told: &'static str,
 }
