@@ -8,6 +8,7 @@ pub mod nacos;
 mod ports;
 pub mod process;
 pub mod proxy;
+mod stand_in;
 pub mod tls;
 
 pub use http::http_client;

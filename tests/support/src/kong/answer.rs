@@ -1,6 +1,5 @@
 //! What the stand-in answers, before it becomes an HTTP response.
 
-use axum::body::Body;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, SERVER};
 use axum::http::{Response, StatusCode};
 use bytes::Bytes;
@@ -55,7 +54,7 @@ impl Answer {
     }
 
     /// The bytes of the body as Kong would send them.
-    pub(super) fn bytes(&self) -> Bytes {
+    fn bytes(&self) -> Bytes {
         match &self.body {
             None => Bytes::new(),
             Some(Payload::Html(text)) => Bytes::from(text.clone()),
@@ -63,8 +62,8 @@ impl Answer {
         }
     }
 
-    /// The HTTP response; `head` leaves the body out but not its length.
-    pub(super) fn into_response(self, head: bool) -> Response<Body> {
+    /// The HTTP response, with its body also for HEAD.
+    pub(super) fn into_response(self) -> Response<Bytes> {
         let bytes = self.bytes();
         let mut builder = Response::builder()
             .status(self.status)
@@ -77,8 +76,7 @@ impl Answer {
         for (name, value) in self.headers {
             builder = builder.header(name, value);
         }
-        let body = if head || bytes.is_empty() { Body::empty() } else { Body::from(bytes) };
-        builder.body(body).unwrap_or_else(|_| Response::new(Body::empty()))
+        builder.body(bytes).unwrap_or_default()
     }
 }
 

@@ -1,25 +1,17 @@
 //! How a stand-in is to be, before it starts.
 
 use std::collections::BTreeMap;
-use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Mutex;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
 
-use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use super::faults::Faults;
 use super::health::Health;
-use super::record::Log;
 use super::server::Shared;
 use super::stand_in::KongStandIn;
 use super::store::Store;
 use super::tls::Tls;
-
-/// How often a port that was just given up is tried again.
-const REBIND_TRIES: usize = 50;
+use crate::stand_in::{Faults, Listening, Log};
 
 /// Options of a stand-in; `start` makes it listen.
 #[derive(Debug, Clone, Default)]
@@ -101,20 +93,9 @@ impl Builder {
             db_less: self.db_less,
             handled: Notify::new(),
         };
-        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let listener = bind(any).await.unwrap_or_else(|error| panic!("no port for the stand-in: {error}"));
-        let addr = listener.local_addr().unwrap_or(any);
-        KongStandIn::new(shared, addr, tls, listener)
+        let shared = Arc::new(shared);
+        let acceptor = tls.as_ref().map(|tls| tls.acceptor.clone());
+        let listening = Listening::start(Arc::clone(&shared), acceptor).await;
+        KongStandIn::new(shared, listening, tls)
     }
-}
-
-/// A port that was just given up may take a moment to become free.
-pub(super) async fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
-    for _ in 1..REBIND_TRIES {
-        if let Ok(listener) = TcpListener::bind(addr).await {
-            return Ok(listener);
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    TcpListener::bind(addr).await
 }

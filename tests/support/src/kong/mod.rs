@@ -1,8 +1,8 @@
 //! A stand-in for the Admin API of Kong 3.9.1, over an in-memory store.
 //!
 //! ```text
-//!  TCP/TLS ──▶ server ──▶ faults ──▶ handlers (by path) ──▶ write ──▶ store ──▶ observers
-//!              (conn)     (record)    paging, errors         schema     indexes
+//!  crate::stand_in ──▶ server ──▶ handlers (by path) ──▶ write ──▶ store ──▶ observers
+//!  (faults, record)    (token)     paging, errors         schema     indexes
 //! ```
 //!
 //! It answers what a real Kong answered when the exchanges under `data/kong` were recorded; the test
@@ -26,14 +26,11 @@
 mod answer;
 mod builder;
 mod call;
-mod conn;
 mod declarative;
 mod errors;
-mod faults;
 mod handlers;
 mod health;
 mod paging;
-mod record;
 mod schema;
 mod server;
 mod stand_in;
@@ -41,8 +38,7 @@ mod store;
 mod tls;
 mod write;
 
+pub use crate::stand_in::{Fault, Faults, Recorded, Scope};
 pub use builder::Builder;
-pub use faults::{Fault, Faults, Scope};
-pub use record::Recorded;
 pub use stand_in::KongStandIn;
 pub use store::{Commit, Kind, Operation};

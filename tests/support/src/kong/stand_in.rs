@@ -2,23 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use axum::http::Method;
 use bytes::Bytes;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
 
 use super::answer::Payload;
-use super::builder::{Builder, bind};
+use super::builder::Builder;
 use super::call::{Call, encode};
-use super::faults::Faults;
-use super::record::Recorded;
-use super::server::{Shared, serve};
+use super::server::Shared;
 use super::store::{Commit, Kind, Store, id_of};
 use super::tls::Tls;
+use crate::stand_in::{Faults, Listening, Recorded};
 
 /// The least time between two looks at a condition, which may read the whole store.
 const PAUSE: Duration = Duration::from_millis(2);
@@ -26,16 +23,13 @@ const PAUSE: Duration = Duration::from_millis(2);
 /// A running stand-in for Kong's Admin API. Dropping it stops it.
 pub struct KongStandIn {
     shared: Arc<Shared>,
-    addr: SocketAddr,
+    listening: Listening,
     tls: Option<Tls>,
-    server: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl KongStandIn {
-    pub(super) fn new(shared: Shared, addr: SocketAddr, tls: Option<Tls>, listener: TcpListener) -> Self {
-        let stand_in = Self { shared: Arc::new(shared), addr, tls, server: Mutex::default() };
-        stand_in.listen(listener);
-        stand_in
+    pub(super) fn new(shared: Arc<Shared>, listening: Listening, tls: Option<Tls>) -> Self {
+        Self { shared, listening, tls }
     }
 
     /// Starts one without token, workspace or TLS.
@@ -54,13 +48,13 @@ impl KongStandIn {
 
     /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
-        self.addr
+        self.listening.addr()
     }
 
     /// The URL of the Admin API, without a slash at its end and without the workspace.
     pub fn admin_url(&self) -> String {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
-        format!("{scheme}://{}", self.addr)
+        format!("{scheme}://{}", self.addr())
     }
 
     /// The certificate of the authority that a client must trust, when it serves TLS.
@@ -80,12 +74,7 @@ impl KongStandIn {
 
     /// Stops listening and cuts every connection. The entities stay.
     pub async fn stop(&self) {
-        let server = self.server.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(server) = server {
-            server.abort();
-            // Waits until the port is free; the result is the abort just ordered.
-            let _ = server.await;
-        }
+        self.listening.stop().await;
     }
 
     /// Listens again on the same port, with the same entities.
@@ -94,24 +83,7 @@ impl KongStandIn {
     ///
     /// When something else has taken the port.
     pub async fn restart(&self) {
-        self.stop().await;
-        let listener =
-            bind(self.addr).await.unwrap_or_else(|error| panic!("{} is taken: {error}", self.addr));
-        self.listen(listener);
-    }
-
-    fn listen(&self, listener: TcpListener) {
-        let acceptor = self.tls.as_ref().map(|tls| tls.acceptor.clone());
-        let server = tokio::spawn(serve(Arc::clone(&self.shared), listener, acceptor));
-        *self.server.lock().unwrap_or_else(PoisonError::into_inner) = Some(server);
-    }
-}
-
-impl Drop for KongStandIn {
-    fn drop(&mut self) {
-        if let Some(server) = self.server.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            server.abort();
-        }
+        self.listening.restart(Arc::clone(&self.shared)).await;
     }
 }
 

@@ -14,9 +14,9 @@ use serde_json::Value;
 /// What happens to one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
-    /// Not handled; answered with this status and the body that Kong has for it (500, 502, 503, 504, …).
+    /// Not handled; answered with this status and the body that the server has for it (500, 502, 503, 504, …).
     Status(u16),
-    /// Not handled; answered with this status and JSON body, such as an error of Kong's that only a race brings.
+    /// Not handled; answered with this status and JSON body, such as an error that only a race brings.
     Answer(u16, Value),
     /// Not handled; answered with 429 and `Retry-After` in whole seconds.
     TooManyRequests(Duration),
@@ -37,17 +37,16 @@ pub enum Fault {
 pub enum Scope {
     /// Every request.
     All,
-    /// GET and HEAD.
+    /// Requests that change nothing: GET and HEAD, and what else a server has for reading.
     Reads,
-    /// POST, PUT, PATCH and DELETE.
+    /// All others.
     Writes,
     /// One method on the paths (with their query) that contain a text.
     On(Method, String),
 }
 
 impl Scope {
-    fn includes(&self, method: &Method, path: &str) -> bool {
-        let read = is_read(method);
+    fn includes(&self, method: &Method, path: &str, read: bool) -> bool {
         match self {
             Self::All => true,
             Self::Reads => read,
@@ -55,11 +54,6 @@ impl Scope {
             Self::On(wanted, part) => wanted == method && path.contains(part.as_str()),
         }
     }
-}
-
-/// Whether a method changes nothing.
-pub(super) fn is_read(method: &Method) -> bool {
-    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
 /// The orders in force. All methods take effect for the next request.
@@ -84,7 +78,7 @@ impl Faults {
         self.orders().latency = latency;
     }
 
-    /// What each target already in an upstream adds to a request about one of its targets, as the real Kong's
+    /// For Kong: what each target already in an upstream adds to a request about one of its targets, as the real Kong's
     /// work grows with it: once for a write by id, twice for one by address, once for a read by address. On a
     /// real Kong 3.9.1 it was about 90 µs.
     pub fn set_cost_per_target(&self, cost: Duration) {
@@ -127,18 +121,18 @@ impl Faults {
         self.orders().script.len()
     }
 
-    pub(super) fn latency(&self) -> Duration {
+    pub(crate) fn latency(&self) -> Duration {
         self.orders().latency
     }
 
-    pub(super) fn cost_per_target(&self) -> Duration {
+    pub(crate) fn cost_per_target(&self) -> Duration {
         self.orders().cost_per_target
     }
 
     /// The fault of one request, if any.
-    pub(super) fn decide(&self, method: &Method, path: &str, body: &[u8]) -> Option<Fault> {
+    pub(crate) fn decide(&self, method: &Method, path: &str, body: &[u8], is_read: bool) -> Option<Fault> {
         let mut orders = self.orders();
-        let step = orders.script.iter().position(|(scope, _)| scope.includes(method, path));
+        let step = orders.script.iter().position(|(scope, _)| scope.includes(method, path, is_read));
         if let Some((_, fault)) = step.and_then(|at| orders.script.remove(at)) {
             return fault;
         }
@@ -151,7 +145,8 @@ impl Faults {
         *seen += 1;
         let draw = |index: usize| unit(mix(orders.seed ^ mix(request ^ mix(count ^ mix(index as u64)))));
         let mut chances = orders.chances.iter().enumerate();
-        let struck = chances.find(|(index, (scope, p, _))| scope.includes(method, path) && draw(*index) < *p);
+        let struck =
+            chances.find(|(index, (scope, p, _))| scope.includes(method, path, is_read) && draw(*index) < *p);
         struck.map(|(_, (_, _, fault))| fault.clone())
     }
 
@@ -186,7 +181,7 @@ mod tests {
     use super::*;
 
     fn strikes(faults: &Faults, paths: &[&str]) -> Vec<bool> {
-        paths.iter().map(|path| faults.decide(&Method::POST, path, b"{}").is_some()).collect()
+        paths.iter().map(|path| faults.decide(&Method::POST, path, b"{}", false).is_some()).collect()
     }
 
     fn with_seed(seed: u64) -> Faults {
@@ -202,12 +197,12 @@ mod tests {
         faults.next(Scope::Writes, Fault::Reset);
         faults.next(Scope::Writes, None);
         faults.next(Scope::On(Method::DELETE, "/upstreams/b".to_owned()), Fault::Status(503));
-        assert_eq!(faults.decide(&Method::GET, "/services", b""), None);
-        assert_eq!(faults.decide(&Method::DELETE, "/upstreams/b", b""), Some(Fault::Reset));
-        assert_eq!(faults.decide(&Method::DELETE, "/upstreams/a", b""), None);
-        assert_eq!(faults.decide(&Method::POST, "/upstreams/b", b""), None);
-        assert_eq!(faults.decide(&Method::DELETE, "/upstreams/b", b""), Some(Fault::Status(503)));
-        assert_eq!(faults.decide(&Method::DELETE, "/upstreams/b", b""), None);
+        assert_eq!(faults.decide(&Method::GET, "/services", b"", true), None);
+        assert_eq!(faults.decide(&Method::DELETE, "/upstreams/b", b"", false), Some(Fault::Reset));
+        assert_eq!(faults.decide(&Method::DELETE, "/upstreams/a", b"", false), None);
+        assert_eq!(faults.decide(&Method::POST, "/upstreams/b", b"", false), None);
+        assert_eq!(faults.decide(&Method::DELETE, "/upstreams/b", b"", false), Some(Fault::Status(503)));
+        assert_eq!(faults.decide(&Method::DELETE, "/upstreams/b", b"", false), None);
         assert_eq!(faults.pending(), 0);
     }
 
@@ -235,9 +230,9 @@ mod tests {
     fn reads_are_outside_the_scope_of_writes() {
         let faults = Faults::default();
         faults.chance(Scope::Writes, 1.0, Fault::LostAnswer);
-        assert_eq!(faults.decide(&Method::GET, "/services", b""), None);
-        assert_eq!(faults.decide(&Method::PUT, "/services/a", b""), Some(Fault::LostAnswer));
+        assert_eq!(faults.decide(&Method::GET, "/services", b"", true), None);
+        assert_eq!(faults.decide(&Method::PUT, "/services/a", b"", false), Some(Fault::LostAnswer));
         faults.clear();
-        assert_eq!(faults.decide(&Method::PUT, "/services/a", b""), None);
+        assert_eq!(faults.decide(&Method::PUT, "/services/a", b"", false), None);
     }
 }

@@ -8,8 +8,6 @@ use bytes::Bytes;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::faults::is_read;
-
 /// One request.
 #[derive(Debug, Clone)]
 pub struct Recorded {
@@ -52,7 +50,7 @@ impl Arrived {
 
 /// Every request since the start or the last reset, in the order of arrival.
 #[derive(Default)]
-pub(super) struct Log {
+pub(crate) struct Log {
     counts_only: bool,
     entries: Mutex<Entries>,
 }
@@ -68,13 +66,13 @@ struct Entries {
 }
 
 /// A request that is being handled, until it is dropped.
-pub(super) struct Open<'a> {
+pub(crate) struct Open<'a> {
     log: &'a Log,
     number: u64,
 }
 
 impl Open<'_> {
-    pub(super) fn answered(&self, status: u16) {
+    pub(crate) fn answered(&self, status: u16) {
         if let Some(arrived) = self.log.entries().arrived.get_mut(&self.number) {
             arrived.status = Some(status);
             arrived.answered_at = Some(Instant::now());
@@ -90,14 +88,14 @@ impl Drop for Open<'_> {
 
 impl Log {
     /// A log that keeps no requests but counts them when `counts_only`.
-    pub(super) fn new(counts_only: bool) -> Self {
+    pub(crate) fn new(counts_only: bool) -> Self {
         Self { counts_only, ..Self::default() }
     }
 
     /// Notes a request.
-    pub(super) fn open(&self, method: &Method, path: &str, body: &Bytes) -> Open<'_> {
+    pub(crate) fn open(&self, method: &Method, path: &str, body: &Bytes, is_read: bool) -> Open<'_> {
         let mut entries = self.entries();
-        if is_read(method) {
+        if is_read {
             entries.reads += 1;
         } else {
             entries.writes += 1;
@@ -120,23 +118,23 @@ impl Log {
         Open { log: self, number }
     }
 
-    pub(super) fn all(&self) -> Vec<Recorded> {
+    pub(crate) fn all(&self) -> Vec<Recorded> {
         self.entries().arrived.values().map(Arrived::recorded).collect()
     }
 
-    pub(super) fn reads(&self) -> u64 {
+    pub(crate) fn reads(&self) -> u64 {
         self.entries().reads
     }
 
-    pub(super) fn writes(&self) -> u64 {
+    pub(crate) fn writes(&self) -> u64 {
         self.entries().writes
     }
 
-    pub(super) fn most_in_flight(&self) -> usize {
+    pub(crate) fn most_in_flight(&self) -> usize {
         self.entries().most_in_flight
     }
 
-    pub(super) fn clear(&self) {
+    pub(crate) fn clear(&self) {
         let mut entries = self.entries();
         (entries.reads, entries.writes) = (0, 0);
         entries.most_in_flight = entries.in_flight;
@@ -160,14 +158,14 @@ mod tests {
     use super::*;
 
     fn open<'a>(log: &'a Log, method: Method, path: &str) -> Open<'a> {
-        log.open(&method, path, &Bytes::new())
+        log.open(&method, path, &Bytes::new(), method == Method::GET)
     }
 
     #[tokio::test]
     async fn counts_reads_and_writes_apart_and_forgets_both() {
         let log = Log::default();
         open(&log, Method::GET, "/services?size=1").answered(200);
-        drop(log.open(&Method::POST, "/services", &Bytes::from_static(br#"{"name":"a"}"#)));
+        drop(log.open(&Method::POST, "/services", &Bytes::from_static(br#"{"name":"a"}"#), false));
         drop(open(&log, Method::DELETE, "/services/a"));
         assert_eq!((log.reads(), log.writes()), (1, 2));
         let all = log.all();
