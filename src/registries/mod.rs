@@ -6,8 +6,12 @@
 //!                                                            └─ the registry's guard sees each snapshot once, in order
 //! ```
 
+mod capabilities;
 pub mod file;
+mod http;
+mod marks;
 pub mod nacos;
+mod tls;
 mod view;
 
 use std::collections::BTreeSet;
@@ -19,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{self, RegistryKind};
 use crate::model::ServiceKey;
 
+pub use capabilities::{Capabilities, MetadataKeys, Weights};
 pub use view::{Progress, Reading, Unknown, View, ViewEvent};
 
 /// What the running tasks want to see of one registry.
@@ -43,27 +48,6 @@ pub enum Beginning {
     Whole(String),
     /// Its first characters, up to the first wildcard.
     Part(String),
-}
-
-/// What a type of registry can tell and hold, as data: the conformance suite and the docs read it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Capabilities {
-    /// The type's name in a configuration.
-    pub kind: &'static str,
-    /// The server pushes changes; otherwise it is polled.
-    pub push: bool,
-    /// Instances have weights.
-    pub weight: bool,
-    /// Unhealthy instances are shown, and shown as such.
-    pub unhealthy: bool,
-    /// An instance can be switched off or isolated and still be shown.
-    pub isolation: bool,
-    /// Instances carry metadata.
-    pub metadata: bool,
-    /// A service stays listed when its last instance has left.
-    pub empty_services: bool,
-    /// What is no longer said is meant to go (a file that people edit), so nothing missing is ever held.
-    pub absence_is_intent: bool,
 }
 
 /// A registry that can be watched.

@@ -6,17 +6,17 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use causeway::guard::Scope;
 use causeway::model::{Instance, ServiceKey, Snapshot};
-use causeway::registries::{Capabilities, Interest, Source, View};
+use causeway::registries::{Capabilities, Interest, MetadataKeys, Source, View, Weights};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 static CAPABILITIES: Capabilities = Capabilities {
     kind: "model",
     push: true,
-    weight: true,
+    weight: Weights::Any,
     unhealthy: true,
     isolation: true,
-    metadata: true,
+    metadata: MetadataKeys::Any,
     empty_services: false,
     absence_is_intent: false,
 };

@@ -70,11 +70,12 @@ impl Inst {
         if (!self.enabled && !can.isolation) || (!self.healthy && !can.unhealthy) {
             return None;
         }
+        let held = self.metadata.iter().filter(|(key, _)| can.metadata.hold(key));
         Some(Shown {
-            weight: if can.weight { Weight::from_ratio(self.weight) } else { Weight::DEFAULT },
+            weight: Weight::from_ratio(can.weight.nearest(self.weight)),
             healthy: self.healthy,
             wanted: self.enabled,
-            metadata: if can.metadata { self.metadata.clone() } else { Metadata::new() },
+            metadata: held.map(|(key, value)| (key.clone(), value.clone())).collect(),
         })
     }
 }

@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use self::files::Settling;
 use self::state::State;
 use self::watcher::Watcher;
-use super::{Capabilities, Interest, Source, View};
+use super::{Capabilities, Interest, MetadataKeys, Source, View, Weights};
 use crate::guard::Scope;
 use crate::model::{ServiceKey, Snapshot};
 
@@ -34,10 +34,10 @@ use crate::model::{ServiceKey, Snapshot};
 pub const CAPABILITIES: Capabilities = Capabilities {
     kind: "file",
     push: true,
-    weight: true,
+    weight: Weights::Any,
     unhealthy: true,
     isolation: true,
-    metadata: true,
+    metadata: MetadataKeys::Any,
     empty_services: true,
     absence_is_intent: true,
 };

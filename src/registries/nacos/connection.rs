@@ -20,11 +20,13 @@ use tonic_prost::ProstCodec;
 use super::NacosError;
 use super::address::Server;
 use super::auth::{Auth, Grant};
-use super::http::{Http, root_cause};
+use super::http::Http;
 use super::info::ServiceInfo;
 use super::names::ServiceName;
 use super::proto::{Answer, Payload, Request, ServerRequest};
-use super::tls::Trust;
+use super::tls::encrypted;
+use crate::registries::http::root_cause;
+use crate::registries::tls::Trust;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -107,7 +109,8 @@ async fn connect(server: &Server, trust: &Trust) -> Result<Channel, NacosError> 
         .http2_keep_alive_interval(PING_INTERVAL)
         .keep_alive_timeout(PING_TIMEOUT)
         .keep_alive_while_idle(true);
-    let endpoint = if server.grpc_tls() { trust.grpc(endpoint).map_err(unreachable)? } else { endpoint };
+    let endpoint =
+        if server.grpc_tls() { encrypted(endpoint, trust).map_err(unreachable)? } else { endpoint };
     match timeout(CONNECT_TIMEOUT, endpoint.connect()).await {
         Ok(channel) => channel.map_err(unreachable),
         Err(_) => Err(NacosError::Unreachable {

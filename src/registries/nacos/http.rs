@@ -8,7 +8,8 @@ use reqwest::{Method, StatusCode};
 
 use super::NacosError;
 use super::address::Server;
-use super::tls::Trust;
+use crate::registries::http::root_cause;
+use crate::registries::tls::Trust;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// A page of 10,000 services from a busy server takes a while.
@@ -72,7 +73,11 @@ pub(super) struct Http {
 impl Http {
     pub(super) fn new(servers: Vec<Server>, trust: &Trust) -> Result<Self, NacosError> {
         let builder = client_builder().connect_timeout(CONNECT_TIMEOUT).timeout(TIMEOUT);
-        Ok(Self { client: trust.http(builder)?, servers, current: AtomicUsize::new(0) })
+        Ok(Self {
+            client: trust.http(builder).map_err(NacosError::Settings)?,
+            servers,
+            current: AtomicUsize::new(0),
+        })
     }
 
     /// Sends it to one server after the other until one answers and is neither starting nor behind a gateway that can't
@@ -119,15 +124,6 @@ impl Http {
 
 fn absent(status: StatusCode) -> bool {
     matches!(status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT)
-}
-
-/// The innermost error, which says what happened; the outer ones say while doing what.
-pub(super) fn root_cause(error: &dyn std::error::Error) -> String {
-    let mut innermost = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    innermost.to_string()
 }
 
 #[cfg(test)]

@@ -7,9 +7,7 @@ use serde_json::Value;
 
 use super::names::ServiceName;
 use crate::model::{Address, Instance, Metadata, ServiceKey, Snapshot, Weight};
-
-/// Metadata keys that only copies carry: ours, polaris-sync's, and two of nacos-sync's.
-const COPY_MARKS: [&str; 4] = ["causeway-origin", "__sync__", "sourceClusterId", "sync.instance.tag"];
+use crate::registries::marks::is_copy;
 
 /// One instance as pushed or listed.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -46,9 +44,7 @@ impl Host {
     }
 
     fn is_copy(&self) -> bool {
-        self.metadata
-            .as_ref()
-            .is_some_and(|metadata| COPY_MARKS.iter().any(|mark| metadata.contains_key(*mark)))
+        is_copy(self.metadata.iter().flatten().map(|(key, _)| key))
     }
 
     fn instance(&self) -> Option<Instance> {
@@ -268,7 +264,7 @@ mod tests {
             turned.rotate_left(turn.min(hosts.len()));
             prop_assert_eq!(&snapshot, &info(turned).snapshot(key(), None));
             for (address, shown) in &snapshot.instances {
-                let copy = shown.metadata.keys().any(|k| COPY_MARKS.contains(&k.as_str()));
+                let copy = is_copy(shown.metadata.keys());
                 let native_there = hosts.iter().any(|h| h.address().as_ref() == Some(address) && !h.is_copy());
                 prop_assert_eq!(copy, !native_there);
             }

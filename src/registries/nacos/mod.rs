@@ -35,13 +35,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use super::{Capabilities, Interest, Source, View};
+use super::tls::Trust;
+use super::{Capabilities, Interest, MetadataKeys, Source, View, Weights};
 use crate::guard::Scope;
 use address::Server;
 use health::{Health, Leg};
 use namespaces::Namespaces;
 use settings::Shared;
-use tls::Trust;
 
 pub use error::NacosError;
 pub use settings::NacosSettings;
@@ -49,10 +49,10 @@ pub use settings::NacosSettings;
 const CAPABILITIES: Capabilities = Capabilities {
     kind: "nacos",
     push: true,
-    weight: true,
+    weight: Weights::Any,
     unhealthy: true,
     isolation: true,
-    metadata: true,
+    metadata: MetadataKeys::Any,
     empty_services: true,
     absence_is_intent: false,
 };
@@ -70,7 +70,8 @@ impl Nacos {
     /// # Errors
     /// What in the settings can't be used: addresses, the file of authorities, half a pair of credentials.
     pub fn new(settings: NacosSettings) -> Result<Self, NacosError> {
-        let (servers, trust) = (settings.servers()?, Trust::read(settings.tls.as_ref())?);
+        let trust = Trust::read(settings.tls.as_ref()).map_err(NacosError::Settings)?;
+        let servers = settings.servers()?;
         Shared::new(&settings, servers.clone(), trust.clone())?;
         Ok(Self { settings, servers, trust })
     }

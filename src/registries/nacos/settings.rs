@@ -11,8 +11,8 @@ use super::auth::{Auth, Credentials};
 use super::http::Http;
 use super::names::Namespace;
 use super::sign::AccessKey;
-use super::tls::Trust;
 use crate::config::{Registry, Secret, Tls};
+use crate::registries::tls::Trust;
 
 /// Full listings of single services under way at once.
 const LISTING_SLOTS: usize = 16;
