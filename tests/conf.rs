@@ -56,7 +56,7 @@ tasks:
     let bare = config::parse(bare, "bare.yaml", &|_| None).unwrap().config;
     let task = |config: &Config| {
         let task = config.task("nacos-to-kong").unwrap();
-        (task.enable, task.policy, task.delete, task.mode, task.hold)
+        (task.enable, task.policy, task.delete, task.weight, task.mode, task.hold)
     };
     assert_eq!(task(&full), task(&bare));
     let settings = |config: Config| Config { tasks: Vec::new(), report: bare.report.clone(), ..config };

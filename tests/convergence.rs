@@ -13,7 +13,9 @@ use causeway::config::{Config, RegistryKind};
 use causeway::model::{Address, Instance, ServiceKey, Snapshot, Weight};
 use causeway::project::{self, Projection};
 use causeway::reconcile::{Running, Supervisor};
-use causeway_gateways::{Desired, LiveObject, LiveTarget, LiveUpstream, Mark, TargetAddress, World};
+use causeway_gateways::{
+    Change, Desired, LiveObject, LiveTarget, LiveUpstream, Mark, ObjectKey, TargetAddress, World, Write,
+};
 use common::InMemory;
 use common::gateway::ModelGateway;
 use common::registry::ModelRegistry;
@@ -223,6 +225,29 @@ fn meddle(world: &mut World, n: usize) {
     world.insert_upstream(&name, upstream);
 }
 
+/// The story of a task that worked without limits before it got these settings; `check` sees what stood then, and all
+/// writes since.
+fn within_limits(settings: &str, operations: &[Operation], check: impl Fn(&World, &[Change])) {
+    on_virtual_time(async {
+        let mut story = Story::begin();
+        story.adapters.registry.change(|content| {
+            content.services = (0..3).map(|s| (key(s), vec![instance((9, 1, 1, true))])).collect();
+        });
+        sleep(Duration::from_secs(1)).await;
+        drop(story.running.take());
+        story.adapters.gateway.take_log();
+        let before = story.adapters.gateway.world();
+        story.config = common::config(&CONFIG.replace("source: r\n", &format!("source: r\n{settings}")));
+        story.start_again();
+        for operation in operations {
+            story.perform(operation).await;
+        }
+        story.settle().await;
+        check(&before, &story.adapters.gateway.take_log());
+        assert_foreign(&story.adapters.gateway.world());
+    });
+}
+
 fn on_virtual_time(story: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
     runtime.unwrap().block_on(story);
@@ -240,6 +265,31 @@ proptest! {
             story.settle().await;
             story.check();
             story.check_quiet().await;
+        });
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, max_shrink_iters: 200, ..ProptestConfig::default() })]
+
+    /// Whatever happens, a task that observes writes nothing at all.
+    #[test]
+    fn observing_writes_nothing_whatever_happens(operations in vec(operation(), 1..14)) {
+        within_limits("    policy: observe\n", &operations, |_, log| assert_eq!(log, []));
+    }
+
+    #[test]
+    fn filling_writes_targets_of_upstreams_that_stand(operations in vec(operation(), 1..14)) {
+        within_limits("    policy: fill\n", &operations, |before, log| for change in log {
+            let ObjectKey::Target(upstream, _) = &change.key else { panic!("{change:?}") };
+            assert!(before.upstream(upstream).is_some(), "{change:?}");
+        });
+    }
+
+    #[test]
+    fn without_delete_nothing_is_ever_removed(operations in vec(operation(), 1..14)) {
+        within_limits("    delete: false\n", &operations, |_, log| {
+            assert!(!log.iter().any(|change| matches!(change.write, Write::Delete { .. })), "{log:?}");
         });
     }
 }

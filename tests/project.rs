@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use causeway::config::{
     Destination, Dialect, Group, KongTemplates, MatchEntry, Mode, Pattern, Policy, RegistryKind, Selector,
-    Task,
+    Task, Upkeep,
 };
 use causeway::model::{Address, Instance, ServiceKey, Snapshot, Weight};
 use causeway::project::matcher::{Decision, decide};
@@ -36,6 +36,7 @@ fn task(matches: Vec<MatchEntry>) -> Task {
         enable: true,
         policy: Policy::Own,
         delete: true,
+        weight: Upkeep::default(),
         source: "nacos-a".to_owned(),
         destination: Destination::Gateway("kong".to_owned()),
         mode: Mode::Unidirectional,
@@ -221,15 +222,6 @@ fn a_group_whose_upstream_is_another_groups_is_left_out_and_told() {
     assert_eq!(projected.desired.upstreams["nacos-a.prod.TRADE__orders.default"].targets.len(), 2);
     let taken: Vec<bool> = projected.groups.iter().map(|g| g.name_taken).collect();
     assert_eq!(taken, [false, false, true]);
-}
-
-#[test]
-fn policy_fill_makes_nothing_of_its_own() {
-    let filling = Task { policy: Policy::Fill, ..orders_task() };
-    let desired = run(&filling, &orders(vec![at("10.0.0.1", "1")])).desired;
-    assert!(desired.services.is_empty());
-    assert!(desired.upstreams.values().all(|upstream| upstream.existence == Existence::Filled));
-    assert_eq!(desired.upstreams["nacos-a.prod.TRADE__orders.v1"].targets.len(), 1);
 }
 
 #[test]

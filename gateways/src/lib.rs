@@ -20,15 +20,16 @@ mod model;
 pub mod order;
 mod plan;
 pub mod tags;
+pub mod takeover;
 mod world;
 
 pub use address::{InvalidTarget, TargetAddress};
-pub use context::{Context, Policy};
+pub use context::{Context, Limits, Policy, Upkeep};
 pub use declarative::KongFile;
 pub use diff::diff;
 pub use gateway::{Applied, ApplyError, Effect, Failure, Gateway, GatewayError, Listed, ReadScope, Retry};
 pub use kong::{KongGateway, KongSettings, RequestCount, SettingsError, Token};
 pub use model::{Desired, Existence, Fields, Kind, ObjectKey, Route, Service, Tags, Target, Upstream};
-pub use plan::{Change, Conflict, Kept, Plan, Retiring, Waiting, Write};
+pub use plan::{Change, Conflict, Kept, Plan, Retiring, Waiting, Withheld, Write};
 pub use tags::{Mark, Marks};
 pub use world::{KnownTargets, LiveObject, LiveTarget, LiveUpstream, World};

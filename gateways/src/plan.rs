@@ -9,6 +9,8 @@ use crate::{Fields, ObjectKey};
 pub struct Plan {
     /// In the order in which they are applied.
     pub changes: Vec<Change>,
+    /// What the task's settings keep back, in the same order. Told, never applied.
+    pub withheld: Vec<Withheld>,
     /// Names or addresses that somebody else holds. Reported, not taken over.
     pub conflicts: Vec<Conflict>,
     /// Upstreams to be filled that do not exist yet, and services that would lead to a foreign upstream.
@@ -54,6 +56,15 @@ pub enum Write {
         /// The id that Kong reads back.
         id: String,
     },
+}
+
+/// A change that would be made if the task's settings let it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Withheld {
+    /// The change.
+    pub change: Change,
+    /// The setting, as a task has it: `policy: observe`.
+    pub by: &'static str,
 }
 
 /// Something of somebody else's stands where ours should.

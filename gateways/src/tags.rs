@@ -93,6 +93,16 @@ pub fn names_another(tags: &Tags, selector: &Tags) -> bool {
     })
 }
 
+/// These tags without any mark of Causeway.
+pub fn without_marks(tags: &Tags) -> Tags {
+    tags.iter().filter(|tag| !is_mark(tag)).cloned().collect()
+}
+
+fn is_mark(tag: &str) -> bool {
+    tag == CAUSEWAY
+        || [OWNER, TASK, REGISTRY, NAMESPACE, SERVICE, GROUP].iter().any(|prefix| tag.starts_with(prefix))
+}
+
 /// Whether a tag names a deployment.
 pub(crate) fn is_owner(tag: &str) -> bool {
     tag.starts_with(OWNER)

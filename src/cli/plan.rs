@@ -81,7 +81,10 @@ fn differs(turn: &Turn) -> bool {
 
 fn says_something(turn: &Turn) -> bool {
     let plan = &turn.plan;
-    let quiet = plan.conflicts.is_empty() && plan.waiting.is_empty() && plan.kept.is_empty();
+    let quiet = plan.conflicts.is_empty()
+        && plan.waiting.is_empty()
+        && plan.kept.is_empty()
+        && plan.withheld.is_empty();
     differs(turn) || turn.unread || !turn.held.is_empty() || !quiet
 }
 
@@ -102,6 +105,7 @@ fn service_json(key: &ServiceKey, turn: &Turn) -> Value {
         "service": key.service,
         "unread": turn.unread,
         "changes": changes.collect::<Vec<_>>(),
+        "withheld": plan.withheld.iter().map(text::withheld_json).collect::<Vec<_>>(),
         "retiring": plan.retiring.iter().map(|r| told(r.key.to_string(), &r.reason)).collect::<Vec<_>>(),
         "conflicts": plan.conflicts.iter().map(|c| told(c.key.to_string(), &c.reason)).collect::<Vec<_>>(),
         "waiting": plan.waiting.iter().map(|w| told(w.key.to_string(), &w.reason)).collect::<Vec<_>>(),

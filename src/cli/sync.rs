@@ -28,6 +28,7 @@ pub(super) struct Args {
 struct Sums {
     services: usize,
     changes: usize,
+    withheld: usize,
     complaints: Vec<String>,
 }
 
@@ -44,7 +45,8 @@ pub(super) async fn sync(config: Config, args: &Args) -> Outcome {
     for complaint in &sums.complaints {
         output::line(complaint);
     }
-    output::line(format_args!("sync: {} services, {} changes made", sums.services, sums.changes));
+    let withheld = if sums.withheld == 0 { String::new() } else { format!(", {} withheld", sums.withheld) };
+    output::line(format_args!("sync: {} services, {} changes made{withheld}", sums.services, sums.changes));
     Ok(if sums.complaints.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -62,6 +64,7 @@ async fn sync_task(flow: &Flow, selection: &Selection, sums: &mut Sums) {
     }
     for (key, outcome) in &last {
         sums.changes += outcome.changes;
+        sums.withheld += outcome.turn.plan.withheld.len();
         sums.complaints.extend(complaints(key, outcome));
     }
 }

@@ -31,7 +31,7 @@ pub use mistakes::{Finding, Mistakes};
 pub use model::{
     Admin, Config, Destination, Dialect, Gateway, GatewayKind, Group, HealthCheck, KongTemplates, MatchEntry,
     Mode, Policy, Registry, RegistryKind, Report, ReportKind, ReportTarget, Selector, SourceProtect, Task,
-    Tls,
+    Tls, Upkeep,
 };
 pub use pattern::Pattern;
 pub use provider::load;

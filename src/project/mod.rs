@@ -18,7 +18,7 @@ use std::sync::Arc;
 use causeway_gateways::tags::{self, Mark};
 use causeway_gateways::{Desired, Existence, Fields, Service, Tags, Target, TargetAddress, Upstream};
 
-use crate::config::{Dialect, MatchEntry, Policy, RegistryKind, Task};
+use crate::config::{Dialect, MatchEntry, RegistryKind, Task};
 use crate::model::{Address, Instance, ServiceKey, Snapshot};
 
 pub use groups::DEFAULT_GROUP;
@@ -32,7 +32,7 @@ const MAX_WEIGHT: u32 = 65_535;
 pub struct Projection<'a> {
     /// This deployment's name in its marks.
     pub owner: &'a str,
-    /// The task; its name, source, policy and dialect are used.
+    /// The task; its name, source and dialect are used.
     pub task: &'a Task,
     /// The type of the task's source.
     pub source_kind: RegistryKind,
@@ -128,10 +128,7 @@ pub fn project(request: &Projection<'_>, snapshot: &Snapshot) -> Projected {
         });
         upstreams.entry(name).or_insert(upstream);
     }
-    let services = match request.task.policy {
-        Policy::Fill => BTreeMap::new(),
-        Policy::Observe | Policy::Own => BTreeMap::from([service(request, &snapshot.key, &groups)]),
-    };
+    let services = BTreeMap::from([service(request, &snapshot.key, &groups)]);
     Projected {
         desired: Desired { upstreams, services, ..Desired::default() },
         skipped: candidates.skipped,
@@ -154,7 +151,7 @@ fn upstream(
     let targets = members.map(|(address, instance)| (address.clone(), target(instance))).collect();
     let derived = naming::upstream_name(&request.task.source, key, filter.name);
     let name = filter.upstream_name.map_or(derived, str::to_owned);
-    if filter.upstream_name.is_some() || request.task.policy == Policy::Fill {
+    if filter.upstream_name.is_some() {
         return (name, Upstream { existence: Existence::Filled, targets, ..Upstream::default() });
     }
     let upstream = Upstream {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use causeway_gateways::{LiveUpstream, Mark, Marks, Tags, tags};
+use causeway_gateways::{LiveUpstream, Mark, Marks, tags};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -112,17 +112,11 @@ fn next_of_ours(handle: &GatewayHandle, last: &str) -> (Option<String>, usize) {
     let world = handle.world();
     let ours = || {
         let with_ours =
-            world.upstreams().iter().filter(|(_, upstream)| all_tags(upstream).any(|t| t.contains(&owner)));
+            world.upstreams().iter().filter(|(_, upstream)| upstream.all_tags().any(|t| t.contains(&owner)));
         with_ours.map(|(name, _)| name)
     };
     let after = ours().find(|name| name.as_str() > last).or_else(|| ours().next());
     (after.cloned(), ours().count())
-}
-
-/// The tags of an upstream, then those of each of its targets.
-fn all_tags(upstream: &LiveUpstream) -> impl Iterator<Item = &Tags> {
-    let targets = upstream.targets.iter().flatten().map(|(_, target)| &*target.tags);
-    std::iter::once(&*upstream.object.tags).chain(targets)
 }
 
 async fn relist(handle: &GatewayHandle, name: &str) {
@@ -135,7 +129,8 @@ async fn relist(handle: &GatewayHandle, name: &str) {
     if before == after {
         return;
     }
-    let made_for = before.iter().flat_map(all_tags).filter_map(|tags| made_for(&Marks::read(tags)));
+    let made_for =
+        before.iter().flat_map(LiveUpstream::all_tags).filter_map(|tags| made_for(&Marks::read(tags)));
     for (registry, key) in made_for.collect::<BTreeSet<_>>() {
         handle.tell(&GatewayEvent::Drifted { registry, key });
     }
@@ -150,9 +145,7 @@ pub(super) fn made_for(marks: &Marks) -> Option<(String, ServiceKey)> {
 /// The services of `registry` for which something stands under `mark`.
 pub(super) fn standing_keys(handle: &GatewayHandle, mark: &Mark, registry: &str) -> BTreeSet<ServiceKey> {
     let world = handle.world();
-    let upstreams = world.upstreams().values().flat_map(all_tags);
-    let others = world.services().values().chain(world.routes().values()).map(|object| &*object.tags);
-    let ours = upstreams.chain(others).filter(|tags| mark.owns(tags));
+    let ours = world.all_tags().filter(|tags| mark.owns(tags));
     let keys = ours.filter_map(|tags| made_for(&Marks::read(tags)));
     keys.filter(|(name, _)| name == registry).map(|(_, key)| key).collect()
 }

@@ -85,6 +85,8 @@ pub struct Metrics {
     pub conflicts: Family<ConflictLabels, Gauge>,
     /// Removals that wait.
     pub held: Family<TaskLabel, Gauge>,
+    /// Changes that the task's settings keep back.
+    pub withheld: Family<TaskLabel, Gauge>,
     /// Services that fail.
     pub failing: Family<TaskLabel, Gauge>,
     /// Services that are due and wait for a worker.
@@ -110,6 +112,7 @@ impl Default for Metrics {
             propagation: Family::new_with_constructor(seconds),
             conflicts: Family::default(),
             held: Family::default(),
+            withheld: Family::default(),
             failing: Family::default(),
             queued: Family::default(),
             breaker_open: Family::default(),
@@ -135,6 +138,7 @@ impl Metrics {
         );
         into.register("conflict", "A name or address that somebody else holds", self.conflicts.clone());
         into.register("held", "Removals that wait", self.held.clone());
+        into.register("withheld", "Changes that a task's settings keep back", self.withheld.clone());
         into.register("failing", "Services whose last reconcile failed", self.failing.clone());
         into.register("queued", "Services that are due", self.queued.clone());
         into.register("breaker_open", "Whether the breaker of a registry is open", self.breaker_open.clone());

@@ -34,7 +34,7 @@ pub use queue::Queue;
 pub use source::{SourceEvent, SourceHandle};
 pub use status::{
     BreakerView, Counts, GatewayStatus, HeldStatus, Problem, RegistryStatus, Status, TaskStatus,
-    UnknownStatus,
+    UnknownStatus, WithheldCounts,
 };
 pub use supervisor::{Running, Supervisor};
 pub use turn::{HeldTarget, Inputs, Turn, turn};

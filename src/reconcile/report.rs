@@ -12,7 +12,7 @@ use super::metrics::{RegistryLabel, RequestLabels, TaskLabel};
 use super::source::SourceHandle;
 use super::status::{
     BreakerView, Counts, GatewayStatus, HeldStatus, Problem, RegistryStatus, Status, TaskStatus,
-    UnknownStatus,
+    UnknownStatus, WithheldCounts,
 };
 use super::supervisor::Supervisor;
 use crate::config;
@@ -71,10 +71,8 @@ impl Supervisor {
     fn leftovers(&self, gateway: &GatewayHandle) -> Vec<String> {
         let owner = tags::owner_tag(&self.config.owner);
         let world = gateway.world();
-        let services = world.services().values().map(|object| &object.tags);
-        let all = world.upstreams().values().map(|upstream| &upstream.object.tags).chain(services);
-        let tasks: BTreeSet<String> =
-            all.filter(|tags| tags.contains(&owner)).filter_map(|tags| Marks::read(tags).task).collect();
+        let ours = world.all_tags().filter(|tags| tags.contains(&owner));
+        let tasks: BTreeSet<String> = ours.filter_map(|tags| Marks::read(tags).task).collect();
         let configured = |task: &String| self.config.task(task).is_some();
         tasks.into_iter().filter(|task| !configured(task)).collect()
     }
@@ -88,6 +86,7 @@ impl Supervisor {
             name: task.name.clone(),
             source: task.source.clone(),
             destination: task.destination.name().to_owned(),
+            policy: task.policy.as_str(),
             state: if refused.is_some() { "refused" } else { "disabled" },
             error: refused.cloned(),
             services: 0,
@@ -97,6 +96,7 @@ impl Supervisor {
             conflicts: Vec::new(),
             waiting: Vec::new(),
             held: Vec::new(),
+            withheld: WithheldCounts::default(),
         }
     }
 
@@ -106,7 +106,8 @@ impl Supervisor {
             let status = flow.status();
             tracing::info!(
                 task = %status.name, services = status.services, done = status.done, changes = status.changes,
-                held = status.held.len(), conflicts = status.conflicts.len(), failing = status.failing.len(), "report"
+                held = status.held.len(), conflicts = status.conflicts.len(), failing = status.failing.len(),
+                withheld = status.withheld.total(), "report"
             );
         }
     }
@@ -134,6 +135,7 @@ impl Supervisor {
             let gauge = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
             self.metrics.held.get_or_create(&label).set(gauge(status.held.len()));
             self.metrics.failing.get_or_create(&label).set(gauge(status.failing.len()));
+            self.metrics.withheld.get_or_create(&label).set(gauge(status.withheld.total()));
             self.metrics.queued.get_or_create(&label).set(gauge(flow.queued()));
         }
     }
@@ -201,6 +203,7 @@ impl Flow {
             name: self.task.name.clone(),
             source: self.task.source.clone(),
             destination: self.task.destination.name().to_owned(),
+            policy: self.task.policy.as_str(),
             state: if progress.complete { "running" } else { "starting" },
             error: None,
             services: progress.all,
@@ -210,8 +213,11 @@ impl Flow {
             conflicts: Vec::new(),
             waiting: Vec::new(),
             held: Vec::new(),
+            withheld: WithheldCounts::default(),
         };
-        for (key, state) in self.statuses() {
+        let statuses = self.statuses();
+        status.withheld = statuses.values().map(|state| state.withheld).sum();
+        for (key, state) in statuses {
             let problem =
                 |object: String, reason: String| Problem { service: key.to_string(), object, reason };
             status.failing.extend(state.error.map(|reason| problem(String::new(), reason)));

@@ -1,5 +1,8 @@
 //! What is going on, as data: the admin API answers it, and `causeway` commands print it.
 
+use std::iter::Sum;
+
+use causeway_gateways::{Withheld, Write};
 use serde::Serialize;
 
 /// Everything, at one moment.
@@ -105,6 +108,8 @@ pub struct TaskStatus {
     pub source: String,
     /// Where it writes.
     pub destination: String,
+    /// How far it may go: `observe`, `fill` or `own`.
+    pub policy: &'static str,
     /// `starting`, `running`, `disabled`, or `refused` with the reason in `error`.
     pub state: &'static str,
     /// Why it does not run, or what fails at present.
@@ -123,6 +128,50 @@ pub struct TaskStatus {
     pub waiting: Vec<Problem>,
     /// Removals that wait.
     pub held: Vec<HeldStatus>,
+    /// Changes that the task's settings keep back; `causeway plan` names each.
+    pub withheld: WithheldCounts,
+}
+
+/// How many changes the settings of a task keep back: its policy, `delete: false`, `fields`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct WithheldCounts {
+    /// Objects that would be created.
+    pub create: usize,
+    /// Objects that would be changed.
+    pub patch: usize,
+    /// Objects that would be removed.
+    pub delete: usize,
+}
+
+impl WithheldCounts {
+    /// All of them.
+    pub fn total(&self) -> usize {
+        self.create + self.patch + self.delete
+    }
+}
+
+impl<'a> FromIterator<&'a Withheld> for WithheldCounts {
+    fn from_iter<T: IntoIterator<Item = &'a Withheld>>(all: T) -> Self {
+        let mut counts = Self::default();
+        for withheld in all {
+            match withheld.change.write {
+                Write::Create(_) => counts.create += 1,
+                Write::Patch { .. } => counts.patch += 1,
+                Write::Delete { .. } => counts.delete += 1,
+            }
+        }
+        counts
+    }
+}
+
+impl Sum for WithheldCounts {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |sum, one| Self {
+            create: sum.create + one.create,
+            patch: sum.patch + one.patch,
+            delete: sum.delete + one.delete,
+        })
+    }
 }
 
 /// Something about one object or service.

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use causeway_gateways::{
-    Context, Desired, LiveTarget, Mark, ObjectKey, Plan, Target, TargetAddress, Upstream, World, Write, diff,
+    Context, Desired, Limits, LiveTarget, Mark, ObjectKey, Plan, Policy, Target, TargetAddress, Upkeep,
+    Upstream, World, Write, diff,
 };
 
 use crate::config::{self, RegistryKind};
@@ -98,11 +99,31 @@ pub fn turn(inputs: &Inputs<'_>) -> Turn {
 }
 
 fn plan(inputs: &Inputs<'_>, desired: &Desired) -> Plan {
-    let mark = Mark::new(inputs.owner, &inputs.task.name);
-    let key = inputs.key;
-    let mut context = Context::new(mark, &inputs.task.source, &key.namespace, &key.service);
-    context.retire = inputs.retire.clone();
+    let context = Context {
+        limits: limits(inputs.task),
+        retire: inputs.retire.clone(),
+        ..context(inputs.owner, inputs.task, inputs.key)
+    };
     diff(desired, inputs.world, &context)
+}
+
+/// For whom a plan for one service of a task is made.
+pub(super) fn context(owner: &str, task: &config::Task, key: &ServiceKey) -> Context {
+    Context::new(Mark::new(owner, &task.name), &task.source, &key.namespace, &key.service)
+}
+
+/// What a task may do, in the gateways' terms.
+fn limits(task: &config::Task) -> Limits {
+    let policy = match task.policy {
+        config::Policy::Observe => Policy::Observe,
+        config::Policy::Fill => Policy::Fill,
+        config::Policy::Own => Policy::Own,
+    };
+    let weight = match task.weight {
+        config::Upkeep::Kept => Upkeep::Kept,
+        config::Upkeep::CreateOnly => Upkeep::CreateOnly,
+    };
+    Limits { policy, delete: task.delete, weight }
 }
 
 /// Puts what stands, is not shown and must not go yet back into what is desired, as it stands.

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use causeway::config::{
     Destination, Dialect, GatewayKind, MatchEntry, Mode, Pattern, Policy, RegistryKind, ReportKind,
-    ReportTarget, Secret, Selector, Tls,
+    ReportTarget, Secret, Selector, Tls, Upkeep,
 };
 use serde_json::json;
 
@@ -109,6 +109,7 @@ fn the_tasks_of_a_full_document() {
     assert_eq!(names, ["nacos-to-kong", "mirror", "both"]);
     let task = config.task("nacos-to-kong").unwrap();
     assert!(task.enable && !task.delete);
+    assert_eq!(task.weight, Upkeep::CreateOnly);
     assert_eq!((task.policy, task.mode, task.dialect), (Policy::Fill, Mode::Unidirectional, Dialect::Native));
     assert_eq!(
         (task.source.as_str(), task.destination.clone()),

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use causeway::config::{
     self, Admin, Config, Destination, Dialect, Gateway, GatewayKind, Group, HealthCheck, KongTemplates,
     MatchEntry, Mode, Pattern, Policy, Registry, RegistryKind, Report, ReportKind, ReportTarget, Secret,
-    Selector, SourceProtect, Task,
+    Selector, SourceProtect, Task, Upkeep,
 };
 
 use crate::data;
@@ -44,6 +44,7 @@ fn task(name: &str, source: &str, destination: Destination, matches: Vec<MatchEn
         enable: true,
         policy: Policy::Own,
         delete: true,
+        weight: Upkeep::default(),
         source: source.to_owned(),
         destination,
         mode: Mode::Unidirectional,

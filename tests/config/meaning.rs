@@ -195,3 +195,17 @@ fn nacos_default_namespace_has_its_own_word() {
         told("version: 1\nregistries: [{ name: b, type: nacos, addresses: [h], namespaces: [public] }]\n");
     assert_eq!(told, [format!("c.yaml:2:67: registries[0].namespaces[0]: {public}")]);
 }
+
+#[test]
+fn weights_that_keep_a_split_cannot_be_left_to_people() {
+    let with = |entry: &str| {
+        task(&format!(
+            "source: a, destination: k, fields: {{ weight: create-only }}, match: [{{ service: x, {entry} }}]"
+        ))
+    };
+    let groups = "groups: [{ name: v1, metadata: { v: a } }, { name: v2, metadata: { v: b } }]";
+    let told = with(&format!("{groups}, split: {{ v1: 90, v2: 10 }}"));
+    let place = "c.yaml:8:61: tasks[0].fields.weight: a `split` of this task keeps its shares";
+    assert!(told.iter().any(|line| line.starts_with(place)), "{told:?}");
+    assert!(!with(groups).iter().any(|line| line.contains("fields")));
+}

@@ -14,6 +14,7 @@ mod names;
 mod neighbours;
 mod operating;
 mod planning;
+mod policies;
 mod program;
 mod retiring;
 mod stage;

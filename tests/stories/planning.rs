@@ -13,16 +13,11 @@ fn example() -> Services {
     )])
 }
 
-async fn code_and_text(desk: &Desk, arguments: &[&str]) -> (Option<i32>, String) {
-    let output = desk.run(arguments).await;
-    (output.status.code(), String::from_utf8(output.stdout).unwrap())
-}
-
 #[tokio::test]
 async fn a_plan_says_what_a_pass_then_does_and_touches_nothing() {
     let desk = Desk::new(KongStandIn::start().await, "").await;
     desk.write(&example());
-    let (code, text) = code_and_text(&desk, &["plan", "--exit-code"]).await;
+    let (code, text) = desk.told(&["plan", "--exit-code"]).await;
     assert_eq!(code, Some(3), "{text}");
     assert!(
         text.contains(
@@ -38,16 +33,12 @@ async fn a_plan_says_what_a_pass_then_does_and_touches_nothing() {
     ] {
         assert!(text.contains(object), "{object} is missing in\n{text}");
     }
-    assert_eq!(
-        code_and_text(&desk, &["plan"]).await.0,
-        Some(0),
-        "only --exit-code tells differences by code"
-    );
+    assert_eq!(desk.told(&["plan"]).await.0, Some(0), "only --exit-code tells differences by code");
     assert_eq!(desk.kong.writes(), 0);
 
-    let (code, text) = code_and_text(&desk, &["sync"]).await;
+    let (code, text) = desk.told(&["sync"]).await;
     assert_eq!((code, text.trim()), (Some(0), "sync: 1 services, 8 changes made"));
-    let (code, text) = code_and_text(&desk, &["plan", "--exit-code"]).await;
+    let (code, text) = desk.told(&["plan", "--exit-code"]).await;
     assert_eq!(code, Some(0), "{text}");
     assert!(text.contains("plan: 0 to create, 0 to change, 0 to remove"), "{text}");
 }
@@ -56,14 +47,14 @@ async fn a_plan_says_what_a_pass_then_does_and_touches_nothing() {
 async fn a_plan_names_removals_first_and_conflicts_apart() {
     let desk = Desk::new(KongStandIn::start().await, "").await;
     desk.write(&example());
-    assert_eq!(code_and_text(&desk, &["sync"]).await.0, Some(0));
+    assert_eq!(desk.told(&["sync"]).await.0, Some(0));
     let mut services = example();
     services.insert("stock".to_owned(), vec![("10.0.1.1".to_owned(), "1")]);
     services.get_mut("orders").unwrap()[0] = ("10.0.0.4".to_owned(), "2");
     desk.write(&services);
     desk.kong.seed(Kind::Services, &json!({ "name": "r.default.stock", "host": "example.org" }));
 
-    let (code, text) = code_and_text(&desk, &["plan", "--output", "json", "--exit-code"]).await;
+    let (code, text) = desk.told(&["plan", "--output", "json", "--exit-code"]).await;
     assert_eq!(code, Some(3), "{text}");
     let plan: Value = serde_json::from_str(&text).unwrap();
     let of = |index: usize, what: &str| plan["tasks"][0]["services"][index][what].clone();
@@ -81,11 +72,11 @@ async fn a_plan_names_removals_first_and_conflicts_apart() {
         ]
     );
     assert_eq!(of(1, "conflicts")[0]["object"], "service r.default.stock");
-    let (_, text) = code_and_text(&desk, &["plan", "--service", "default/orders"]).await;
+    let (_, text) = desk.told(&["plan", "--service", "default/orders"]).await;
     let lines: Vec<&str> = text.lines().filter(|line| line.starts_with("    ")).collect();
     assert!(lines[0].starts_with("    - ") && lines[1].starts_with("    - "), "{text}");
     assert!(!text.contains("stock"), "{text}");
-    let (code, text) = code_and_text(&desk, &["sync"]).await;
+    let (code, text) = desk.told(&["sync"]).await;
     assert_eq!(code, Some(1), "{text}");
     assert!(
         text.contains("conflict: default/stock: service r.default.stock: somebody else made it"),

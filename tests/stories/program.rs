@@ -85,12 +85,26 @@ impl Desk {
         command
     }
 
+    /// Puts other words into the configuration, in the place of these.
+    pub fn configure(&self, words: &str, others: &str) {
+        let path = self.dir.path().join("causeway.yaml");
+        let text = fs::read_to_string(&path).unwrap();
+        assert_eq!(text.matches(words).count(), 1, "{words} in\n{text}");
+        fs::write(path, text.replace(words, others)).unwrap();
+    }
+
     /// Starts `causeway run`.
     pub fn start(&self) -> Program {
         let log = self.dir.path().join("log");
         let _ = fs::remove_file(&log);
         let process = ServerProcess::start("causeway", self.command(&["run"]), &log, STOP_LIMIT).unwrap();
         Program { process, log }
+    }
+
+    /// The exit code and the output of a command.
+    pub async fn told(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let output = self.run(arguments).await;
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
     }
 
     /// Runs another command to its end; the stand-in answers meanwhile.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::{Fields, Tags, tags};
+use crate::{Change, Fields, LiveObject, ObjectKey, Tags, Write, tags};
 
 /// New values beside those that stand, of the fields that differ.
 #[derive(Default)]
@@ -40,6 +40,26 @@ impl Differences {
         if merged != *live {
             self.note("tags", list(&merged), list(live));
         }
+    }
+}
+
+impl Differences {
+    /// The change that puts them right.
+    pub(super) fn into_change(self, key: ObjectKey, live: &LiveObject) -> Change {
+        let reason = self.reason();
+        Change {
+            key,
+            write: Write::Patch { id: live.id.clone(), fields: self.fields, before: self.before },
+            reason,
+        }
+    }
+
+    fn reason(&self) -> String {
+        let one = |(name, value): (&String, &Value)| match name.as_str() {
+            "tags" => "our tags are missing".to_owned(),
+            name => format!("{name} is {}, wanted {value}", self.before.get(name).unwrap_or(&Value::Null)),
+        };
+        self.fields.iter().map(one).collect::<Vec<_>>().join("; ")
     }
 }
 

@@ -4,12 +4,15 @@
 //!  wanted:      absent ─▶ create · ours ─▶ patch what is ours · fillable ─▶ targets only · anybody else's ─▶ conflict
 //!  not wanted:  ours, unused, permitted ─▶ delete · not yet permitted ─▶ retiring · in use ─▶ kept
 //! ```
+//!
+//! What the task's limits forbid is withheld: told as the change that it would be, and never made. `policy: fill` looks at upstreams
+//! and their targets only.
 
 mod fields;
 mod retire;
 mod standing;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,11 +21,16 @@ use serde_json::Value;
 use crate::tags::Marks;
 use crate::{
     Change, Conflict, Context, Desired, Existence, Fields, Kept, LiveObject, LiveTarget, LiveUpstream,
-    ObjectKey, Plan, Route, Service, Tags, Target, TargetAddress, Upstream, Waiting, World, Write, order,
+    ObjectKey, Plan, Policy, Route, Service, Tags, Target, TargetAddress, Upkeep, Upstream, Waiting,
+    Withheld, World, Write, order,
 };
 pub(crate) use fields::satisfied;
 use fields::{Differences, list};
-use standing::{Standing, UNMARKED};
+pub(crate) use standing::Standing;
+use standing::UNMARKED;
+
+/// The setting that leaves a target's weight to people.
+const WEIGHT_IS_THEIRS: &str = "fields: { weight: create-only }";
 
 /// The difference between what is wanted for one registered service and what stands, as a plan.
 ///
@@ -33,14 +41,17 @@ pub fn diff(desired: &Desired, world: &World, context: &Context) -> Plan {
     for (name, upstream) in &desired.upstreams {
         diff.upstream(name, upstream);
     }
-    for (name, service) in &desired.services {
-        diff.service(name, service);
-    }
-    for (name, route) in &desired.routes {
-        diff.route(name, route);
+    if !diff.fills() {
+        for (name, service) in &desired.services {
+            diff.service(name, service);
+        }
+        for (name, route) in &desired.routes {
+            diff.route(name, route);
+        }
     }
     diff.retire();
     diff.plan.changes.sort_by(order::compare);
+    diff.plan.withheld.sort_by(|a, b| order::compare(&a.change, &b.change));
     diff.plan
 }
 
@@ -56,7 +67,8 @@ struct Diff<'a> {
 impl Diff<'_> {
     fn upstream(&mut self, name: &str, want: &Upstream) {
         let key = ObjectKey::Upstream(name.to_owned());
-        match (self.world.upstream(name), &want.existence) {
+        let existence = if self.fills() { &Existence::Filled } else { &want.existence };
+        match (self.world.upstream(name), existence) {
             (None, Existence::Filled) => {
                 self.blocked.insert(key.clone());
                 let reason =
@@ -134,11 +146,15 @@ impl Diff<'_> {
     fn standing_target(&mut self, key: ObjectKey, want: &Target, live: &LiveTarget) {
         match self.context.standing(&live.tags) {
             Standing::Ours => {
-                let mut found = Differences::default();
+                let object = LiveObject::of_target(live);
+                let mut weight = Differences::default();
                 if want.weight != live.weight {
-                    found.note("weight", want.weight.into(), live.weight.into());
+                    weight.note("weight", want.weight.into(), live.weight.into());
                 }
-                self.patch(key, &LiveObject::of_target(live), &want.tags, found);
+                if self.context.limits.weight == Upkeep::CreateOnly {
+                    self.withhold(key.clone(), &object, std::mem::take(&mut weight), WEIGHT_IS_THEIRS);
+                }
+                self.patch(key, &object, &want.tags, weight);
             }
             Standing::Unmarked if want.weight != live.weight => {
                 let (has, wanted) = (live.weight, want.weight);
@@ -217,23 +233,40 @@ impl Diff<'_> {
         }
     }
 
+    /// Whether only targets are this task's to write.
+    fn fills(&self) -> bool {
+        self.context.limits.policy == Policy::Fill
+    }
+
+    /// Puts a change into the plan, as one to be made or as one that is withheld.
+    fn put(&mut self, change: Change) {
+        match self.context.limits.withholds(&change) {
+            Some(by) => self.plan.withheld.push(Withheld { change, by }),
+            None => self.plan.changes.push(change),
+        }
+    }
+
     fn create(&mut self, key: ObjectKey, mut fields: Fields, tags: &Tags, reason: String) {
         fields.insert("tags".into(), list(tags));
-        self.plan.changes.push(Change { key, write: Write::Create(fields), reason });
+        self.put(Change { key, write: Write::Create(fields), reason });
     }
 
     fn patch(&mut self, key: ObjectKey, live: &LiveObject, tags: &Tags, mut found: Differences) {
         found.note_tags(tags, &live.tags);
-        if found.fields.is_empty() {
-            return;
+        if !found.fields.is_empty() {
+            self.put(found.into_change(key, live));
         }
-        let reason = difference(&found);
-        let write = Write::Patch { id: live.id.clone(), fields: found.fields, before: found.before };
-        self.plan.changes.push(Change { key, write, reason });
+    }
+
+    /// Tells of differences that a setting of the task leaves to people.
+    fn withhold(&mut self, key: ObjectKey, live: &LiveObject, found: Differences, by: &'static str) {
+        if !found.fields.is_empty() {
+            self.plan.withheld.push(Withheld { change: found.into_change(key, live), by });
+        }
     }
 
     fn delete(&mut self, key: ObjectKey, id: &str, reason: String) {
-        self.plan.changes.push(Change { key, write: Write::Delete { id: id.to_owned() }, reason });
+        self.put(Change { key, write: Write::Delete { id: id.to_owned() }, reason });
     }
 
     fn conflict(&mut self, key: ObjectKey, reason: String) {
@@ -250,12 +283,4 @@ fn purpose(tags: &Tags) -> String {
         (Some(service), None) => format!("for service {service}"),
         _ => "wanted, and its name is free".to_owned(),
     }
-}
-
-fn difference(found: &Differences) -> String {
-    let one = |(name, value): (&String, &Value)| match name.as_str() {
-        "tags" => "our tags are missing".to_owned(),
-        name => format!("{name} is {}, wanted {value}", found.before.get(name).unwrap_or(&Value::Null)),
-    };
-    found.fields.iter().map(one).collect::<Vec<_>>().join("; ")
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Diff;
 use super::standing::Standing;
-use crate::{Kept, LiveUpstream, ObjectKey, Retiring, Write};
+use crate::{Change, Kept, LiveUpstream, ObjectKey, Retiring, Write};
 
 impl Diff<'_> {
     /// Routes first, then services, then upstreams: what uses a thing is looked at before the thing.
@@ -72,12 +72,12 @@ impl Diff<'_> {
 
     fn retire_upstream(&mut self, key: &ObjectKey, name: &str, stays: Option<&ObjectKey>) {
         let Some(live) = self.world.upstream(name) else { return };
-        if !self.context.made(&live.object.tags) {
-            return self.retire_targets(key, name, live);
-        }
         if live.targets.is_none() {
             self.plan.unread.insert(name.to_owned());
             return;
+        }
+        if self.fills() || !self.context.made(&live.object.tags) {
+            return self.retire_targets(key, name, live);
         }
         if let Some(service) = stays {
             return self.keep(key, format!("no longer wanted, but {service} stays, and may use it"));
@@ -100,21 +100,26 @@ impl Diff<'_> {
         self.go(key, &live.object.id, unused);
     }
 
-    /// Takes our targets out of an upstream that is somebody else's.
+    /// Takes our targets out of an upstream that is somebody else's, or that the policy leaves alone.
     fn retire_targets(&mut self, key: &ObjectKey, name: &str, live: &LiveUpstream) {
         let ours = live.targets.iter().flatten().filter(|(_, target)| self.context.made(&target.tags));
-        let ours: Vec<(ObjectKey, String)> = ours
-            .map(|(address, it)| (ObjectKey::Target(name.to_owned(), address.clone()), it.id.clone()))
+        let deletions: Vec<Change> = ours
+            .map(|(address, it)| {
+                let key = ObjectKey::Target(name.to_owned(), address.clone());
+                deletion(key, &it.id, "this upstream is no longer to be filled")
+            })
             .collect();
-        if !ours.is_empty() && !self.context.retire.contains(key) {
-            let reason =
-                "our targets in it are no longer wanted; the upstream itself is not ours and stays".into();
+        let waits = |change: &Change| !self.context.retire.contains(key) && self.may(change);
+        if deletions.iter().any(waits) {
+            let reason = "our targets in it are no longer wanted; the upstream itself stays".into();
             self.plan.retiring.push(Retiring { key: key.clone(), reason, unused: true });
             return;
         }
-        for (key, id) in ours {
-            self.delete(key, &id, "this upstream is no longer to be filled".into());
-        }
+        deletions.into_iter().for_each(|change| self.put(change));
+    }
+
+    fn may(&self, change: &Change) -> bool {
+        self.context.limits.withholds(change).is_none()
     }
 
     fn foreign_target(&self, live: &LiveUpstream) -> Option<String> {
@@ -127,11 +132,11 @@ impl Diff<'_> {
     }
 
     fn go(&mut self, key: &ObjectKey, id: &str, unused: bool) {
-        let reason = "no longer wanted by any entry of the task".to_owned();
-        if unused && self.context.retire.contains(key) {
-            self.delete(key.clone(), id, reason);
+        let change = deletion(key.clone(), id, "no longer wanted by any entry of the task");
+        if !self.may(&change) || (unused && self.context.retire.contains(key)) {
+            self.put(change);
         } else {
-            self.plan.retiring.push(Retiring { key: key.clone(), reason, unused });
+            self.plan.retiring.push(Retiring { key: change.key, reason: change.reason, unused });
         }
     }
 
@@ -148,12 +153,19 @@ impl Diff<'_> {
         self.plan.retiring.iter().any(|retiring| retiring.key == *key)
     }
 
-    /// Whether this plan deletes a service or route, or leads it elsewhere by its field `link`.
+    /// Whether this plan deletes a service or route, or leads it elsewhere by its field `link`; or would, if it
+    /// might: what uses a thing is withheld with it.
     fn leaves(&self, user: &ObjectKey, link: &str, used: &str) -> bool {
-        self.plan.changes.iter().filter(|change| change.key == *user).any(|change| match &change.write {
+        let withheld = self.plan.withheld.iter().map(|withheld| &withheld.change);
+        let all = self.plan.changes.iter().chain(withheld);
+        all.filter(|change| change.key == *user).any(|change| match &change.write {
             Write::Delete { .. } => true,
             Write::Patch { fields, .. } => fields.get(link).is_some_and(|leads_to| leads_to != used),
             Write::Create(_) => false,
         })
     }
+}
+
+fn deletion(key: ObjectKey, id: &str, reason: &str) -> Change {
+    Change { key, write: Write::Delete { id: id.to_owned() }, reason: reason.to_owned() }
 }

@@ -4,7 +4,7 @@ use crate::tags::{self, Marks};
 use crate::{Context, Tags};
 
 /// Whose it is.
-pub(super) enum Standing {
+pub(crate) enum Standing {
     /// Ours, made for this service.
     Ours,
     /// Somebody else's; why, for people.
@@ -14,7 +14,7 @@ pub(super) enum Standing {
 }
 
 impl Context {
-    pub(super) fn standing(&self, live: &Tags) -> Standing {
+    pub(crate) fn standing(&self, live: &Tags) -> Standing {
         let marks = Marks::read(live);
         if self.mark.owns(live) {
             if !tags::names_another(live, &self.selector) {
@@ -45,4 +45,4 @@ impl Context {
 }
 
 /// Why an unmarked object of our name is a conflict.
-pub(super) const UNMARKED: &str = "somebody else made it, since it bears no mark of Causeway; it is left alone, and ours is made when the name is free";
+pub(super) const UNMARKED: &str = "somebody else made it, since it bears no mark of Causeway; it is left alone until it is gone or `causeway adopt` takes it over";

@@ -88,6 +88,16 @@ impl LiveObject {
 }
 
 impl LiveUpstream {
+    /// Its tags, then those of its targets; ones that neighbours share are given once.
+    pub fn all_tags(&self) -> impl Iterator<Item = &Tags> {
+        let targets = self.targets.iter().flatten().map(|(_, target)| &target.tags);
+        let mut last: Option<&Arc<Tags>> = None;
+        std::iter::once(&self.object.tags).chain(targets).filter_map(move |tags| {
+            let same = last.replace(tags).is_some_and(|last| Arc::ptr_eq(last, tags));
+            (!same).then_some(&**tags)
+        })
+    }
+
     /// Targets mostly bear what their upstream does, or what the others do.
     fn share_tags(&mut self) {
         let mut known = BTreeSet::from([self.object.tags.clone()]);
@@ -116,6 +126,23 @@ impl World {
     /// A route by name.
     pub fn route(&self, name: &str) -> Option<&LiveObject> {
         self.routes.get(name)
+    }
+
+    /// An upstream, a service or a route; no target, whose fields are kept another way.
+    pub fn object(&self, key: &ObjectKey) -> Option<&LiveObject> {
+        match key {
+            ObjectKey::Upstream(name) => self.upstream(name).map(|upstream| &upstream.object),
+            ObjectKey::Service(name) => self.service(name),
+            ObjectKey::Route(name) => self.route(name),
+            ObjectKey::Target(..) => None,
+        }
+    }
+
+    /// The tags of every object, targets included; equal ones that stand beside each other once.
+    pub fn all_tags(&self) -> impl Iterator<Item = &Tags> {
+        let of_upstreams = self.upstreams.values().flat_map(LiveUpstream::all_tags);
+        let others = self.services.values().chain(self.routes.values()).map(|object| &*object.tags);
+        of_upstreams.chain(others)
     }
 
     /// Every upstream, by name.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use causeway_gateways::{Change, Fields, Write};
+use causeway_gateways::{Change, Fields, Withheld, Write};
 use serde_json::{Value, json};
 
 use super::TaskPlan;
@@ -17,6 +17,7 @@ struct Sums {
     held: usize,
     conflicts: usize,
     unread: usize,
+    withheld: usize,
 }
 
 pub(super) fn render(tasks: &[TaskPlan<'_>], problems: &[String]) -> String {
@@ -40,9 +41,10 @@ pub(super) fn render(tasks: &[TaskPlan<'_>], problems: &[String]) -> String {
     for problem in problems {
         let _ = writeln!(text, "problem: {problem}");
     }
+    let withheld = if sums.withheld == 0 { String::new() } else { format!(", {} withheld", sums.withheld) };
     let _ = writeln!(
         text,
-        "plan: {} to create, {} to change, {} to remove; {} held, {} conflicts, {} services not read",
+        "plan: {} to create, {} to change, {} to remove; {} held, {} conflicts, {} services not read{withheld}",
         sums.create, sums.change, sums.remove, sums.held, sums.conflicts, sums.unread
     );
     text
@@ -61,6 +63,7 @@ impl Sums {
         self.held += turn.held.len();
         self.conflicts += turn.plan.conflicts.len();
         self.unread += usize::from(turn.unread);
+        self.withheld += turn.plan.withheld.len();
     }
 }
 
@@ -76,6 +79,9 @@ pub(in crate::cli) fn lines(turn: &Turn) -> Vec<String> {
     lines.extend(removals.into_iter().map(change_line));
     lines.extend(plan.retiring.iter().map(|r| format!("- {}: {}, once nothing uses it", r.key, r.reason)));
     lines.extend(others.into_iter().map(change_line));
+    lines.extend(
+        plan.withheld.iter().map(|w| format!("x {} (withheld by `{}`)", change_line(&w.change), w.by)),
+    );
     lines.extend(turn.held.iter().map(|h| {
         format!("h target {} of upstream {} is held, because {}", h.target, h.upstream, h.held.reason)
     }));
@@ -102,6 +108,13 @@ fn differences(before: &Fields, after: &Fields) -> String {
     let old = |name: &String| before.get(name).cloned().unwrap_or(Value::Null);
     let each = after.iter().map(|(name, value)| format!("{name} {} → {value}", old(name)));
     each.collect::<Vec<_>>().join(", ")
+}
+
+/// A change that is kept back, as the JSON output has it.
+pub(super) fn withheld_json(withheld: &Withheld) -> Value {
+    let mut value = change_json(&withheld.change);
+    value["by"] = withheld.by.into();
+    value
 }
 
 /// A change as the JSON output has it.

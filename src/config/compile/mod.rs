@@ -8,7 +8,7 @@ use self::endpoint::{gateway, registry};
 use super::{
     model::{
         Admin, Config, Destination, Dialect, Gateway, Group, HealthCheck, KongTemplates, MatchEntry, Mode,
-        Policy, Registry, Report, ReportKind, ReportTarget, Selector, Task,
+        Policy, Registry, Report, ReportKind, ReportTarget, Selector, Task, Upkeep,
     },
     pattern::Pattern,
     written::{self, Document, MethodKind},
@@ -106,6 +106,7 @@ fn task(written: written::Task, defaults: &written::Shared, ends: &mut Ends) -> 
         enable: written.enable.unwrap_or(true),
         policy: policy(written.policy),
         delete: written.delete.unwrap_or(true),
+        weight: written.fields.weight.map_or_else(Upkeep::default, upkeep),
         source,
         destination,
         mode: mode(written.mode),
@@ -163,6 +164,13 @@ fn policy(written: written::Policy) -> Policy {
         written::Policy::Observe => Policy::Observe,
         written::Policy::Fill => Policy::Fill,
         written::Policy::Own => Policy::Own,
+    }
+}
+
+fn upkeep(written: written::Upkeep) -> Upkeep {
+    match written {
+        written::Upkeep::Kept => Upkeep::Kept,
+        written::Upkeep::CreateOnly => Upkeep::CreateOnly,
     }
 }
 

@@ -14,7 +14,7 @@ use super::{
     check::{Manners, check},
     mistakes::Findings,
     model::Destination,
-    model::{Dialect, KongTemplates, MatchEntry, Mode, Policy, Selector, Task},
+    model::{Dialect, KongTemplates, MatchEntry, Mode, Policy, Selector, Task, Upkeep},
     tree::{self, Node},
 };
 
@@ -39,6 +39,7 @@ fn task(name: String, source: String, destination: Destination, hold: Duration, 
         enable: true,
         policy: Policy::Own,
         delete: true,
+        weight: Upkeep::default(),
         source,
         destination,
         mode: Mode::Unidirectional,

@@ -78,6 +78,16 @@ pub enum Policy {
     Own,
 }
 
+/// Whether a field is put right when it stands otherwise.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Upkeep {
+    /// Whenever it differs.
+    #[default]
+    Kept,
+    /// Never: it is set at creation, and a person's from then on.
+    CreateOnly,
+}
+
 /// Whether a task's destination flows back into its source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -117,6 +127,8 @@ pub struct Task {
     pub policy: Policy,
     /// False: never remove anything.
     pub delete: bool,
+    /// Whose a target's weight is after its creation.
+    pub weight: Upkeep,
     /// The registry that is read, an entry of [`Config::registries`].
     pub source: String,
     /// Where it writes.
@@ -131,6 +143,18 @@ pub struct Task {
     pub hold: Duration,
     /// Whose rules the task follows.
     pub dialect: Dialect,
+}
+
+impl Policy {
+    /// The word of the configuration and of status.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Observe => "observe",
+            Self::Fill => "fill",
+            Self::Own => "own",
+        }
+    }
 }
 
 impl Task {

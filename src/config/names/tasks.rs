@@ -47,6 +47,7 @@ fn check_task<'t>(task: &'t Node, path: &Path, ends: &Ends<'t>, findings: &mut F
     for (path, entry) in &entries {
         check_entry(entry, path, source, findings);
     }
+    check_fields(task, path, &entries, findings);
     tell_repeated_entries(&entries, findings);
 }
 
@@ -114,6 +115,17 @@ fn check_entry(entry: &Node, path: &Path, source: Option<Known<'_>>, findings: &
     let nacos = source.is_some_and(|source| source.is_nacos());
     if let Some(namespace) = entry.get("namespace").filter(|node| nacos && node.text() == Some("public")) {
         findings.mistake(namespace.at, &path.key("namespace"), super::rest::PUBLIC);
+    }
+}
+
+/// A share of traffic is kept by weights, so they cannot be a person's.
+fn check_fields(task: &Node, path: &Path, entries: &[Item<'_>], findings: &mut Findings) {
+    let weight = task.get("fields").and_then(|fields| fields.get("weight"));
+    let Some(weight) = weight.filter(|weight| weight.text() == Some("create-only")) else { return };
+    if entries.iter().any(|(_, entry)| entry.get("split").is_some()) {
+        let message =
+            "a `split` of this task keeps its shares by the weights, so they cannot be left to people";
+        findings.mistake(weight.at, &path.key("fields").key("weight"), message);
     }
 }
 

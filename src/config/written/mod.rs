@@ -120,6 +120,9 @@ pub(crate) struct Task {
     pub(crate) policy: Policy,
     /// `false`: never remove anything. Default: true.
     pub(crate) delete: Option<bool>,
+    /// Fields that are a person's after Causeway has set them once.
+    #[serde(default)]
+    pub(crate) fields: Fields,
     /// The registry to read: a name, or written inline.
     pub(crate) source: Source,
     /// Where to write: the name of a gateway or registry, or one written inline.
@@ -162,6 +165,24 @@ pub(crate) enum Policy {
     /// Create, change and remove.
     #[default]
     Own,
+}
+
+/// Whose the fields are that Causeway sets in any case.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct Fields {
+    /// The weight of a gateway's targets. Default: kept, as registered.
+    pub(crate) weight: Option<Upkeep>,
+}
+
+/// Whether a field is put right when it stands otherwise.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Upkeep {
+    /// Whenever it differs.
+    Kept,
+    /// Never: it is set at creation, and a person's from then on.
+    CreateOnly,
 }
 
 /// Whether a task's destination flows back into its source.

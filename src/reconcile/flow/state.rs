@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::Outcome;
 use crate::model::ServiceKey;
+use crate::reconcile::status::WithheldCounts;
 use crate::reconcile::turn::HeldTarget;
 use crate::reconcile::window::Window;
 
@@ -35,6 +36,8 @@ pub struct KeyStatus {
     pub error: Option<String>,
     /// Instances that cannot be targets, with the reason.
     pub skipped: Vec<String>,
+    /// What the task's settings keep back.
+    pub withheld: WithheldCounts,
 }
 
 #[derive(Default)]
@@ -140,6 +143,7 @@ impl Keys {
             state.status.waiting = plan.waiting.clone();
             state.status.kept = plan.kept.clone();
             state.status.skipped = skipped(outcome);
+            state.status.withheld = plan.withheld.iter().collect();
             let retry = state.note_failure(key, outcome);
             let quiet = state.settle_window(outcome);
             // What was due and failed waits for its retry.

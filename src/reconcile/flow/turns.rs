@@ -7,7 +7,6 @@ use causeway_gateways::{Applied, GatewayError, ObjectKey, Plan, Retry, Write};
 use tokio::time::Instant;
 
 use super::{Flow, Outcome, Removals, address_of};
-use crate::config::Policy;
 use crate::model::{Address, ServiceKey};
 use crate::reconcile::metrics::TaskLabel;
 use crate::reconcile::turn::{Inputs, Turn, turn};
@@ -127,18 +126,12 @@ impl Flow {
     }
 
     fn may_remove(&self, key: &ServiceKey, removals: Removals) -> bool {
-        self.task.delete
-            && self.task.policy != Policy::Observe
-            && (removals == Removals::Now || self.keys.is_quiet(key))
+        removals == Removals::Now || self.keys.is_quiet(key)
     }
 
     /// The part of a plan that may be carried out now.
     fn allowed(&self, key: &ServiceKey, turn: &Turn, removals: Removals) -> Plan {
-        match self.task.policy {
-            Policy::Observe => Plan::default(),
-            _ if self.may_remove(key, removals) => turn.plan.clone(),
-            _ => turn.additions(),
-        }
+        if self.may_remove(key, removals) { turn.plan.clone() } else { turn.additions() }
     }
 
     /// Applies a plan. `Err` when the turn must end here and be tried again later.

@@ -1,6 +1,7 @@
 //! The rules one by one. Properties over random worlds are in `random`.
 
-mod random;
+mod limits;
+pub(crate) mod random;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,15 +13,15 @@ use crate::{
     ObjectKey, Plan, Service, Tags, Target, TargetAddress, Upstream, World, Write, diff,
 };
 
-fn context() -> Context {
+pub(crate) fn context() -> Context {
     Context::new(Mark::new("causeway", "task"), "r", "n", "s")
 }
 
-fn ours() -> Tags {
+pub(crate) fn ours() -> Tags {
     context().mark.tags().union(&context().selector).cloned().collect()
 }
 
-fn marked(owner: &str, task: &str) -> Tags {
+pub(crate) fn marked(owner: &str, task: &str) -> Tags {
     Mark::new(owner, task).tags().union(&context().selector).cloned().collect()
 }
 
@@ -29,7 +30,7 @@ fn address(n: u8) -> TargetAddress {
 }
 
 /// Carries out a plan the way Kong would, in memory.
-fn apply(world: &World, plan: &Plan) -> World {
+pub(crate) fn apply(world: &World, plan: &Plan) -> World {
     let mut world = world.clone();
     for change in &plan.changes {
         let effect = match &change.write {
@@ -49,7 +50,8 @@ fn apply(world: &World, plan: &Plan) -> World {
 }
 
 fn object(id: String, mut fields: Fields) -> LiveObject {
-    let tags = fields.remove("tags").map_or_else(Tags::new, |tags| serde_json::from_value(tags).unwrap());
+    let tags: Option<Tags> = fields.remove("tags").and_then(|tags| serde_json::from_value(tags).unwrap());
+    let tags = tags.unwrap_or_default();
     let link = fields.remove("host").or_else(|| fields.remove("service"));
     let leads_to = link.and_then(|link| link.as_str().map(str::to_owned));
     LiveObject { id, tags: Arc::new(tags), leads_to, fields: Arc::new(fields) }
@@ -71,7 +73,7 @@ fn standing(world: &World, key: &ObjectKey) -> Fields {
 }
 
 /// One service with one upstream `up` and the targets of these numbers.
-fn simple(numbers: &[u8]) -> Desired {
+pub(crate) fn simple(numbers: &[u8]) -> Desired {
     let target = Target { weight: 100, tags: ours().into() };
     let upstream = Upstream {
         existence: Existence::Owned { fillable: Tags::from(["NACOS".to_owned()]) },
@@ -91,7 +93,7 @@ fn built(numbers: &[u8]) -> World {
     apply(&World::default(), &diff(&simple(numbers), &World::default(), &context()))
 }
 
-fn foreign(leads_to: Option<&str>) -> LiveObject {
+pub(crate) fn foreign(leads_to: Option<&str>) -> LiveObject {
     object("foreign".into(), Fields::from_iter([("host".to_owned(), json!(leads_to))]))
 }
 

@@ -13,7 +13,7 @@ use crate::{
     Service, Tags, Target, Upstream, World, Write, diff,
 };
 
-fn tags_found() -> impl Strategy<Value = Tags> {
+pub(crate) fn tags_found() -> impl Strategy<Value = Tags> {
     let mark = |owner, task| Mark::new(owner, task).tags().clone();
     let with = |tags: Tags, more: Tags| tags.union(&more).cloned().collect::<Tags>();
     prop_oneof![
@@ -53,7 +53,7 @@ fn live_upstream() -> impl Strategy<Value = LiveUpstream> {
 }
 
 prop_compose! {
-    fn world()(
+    pub(crate) fn world()(
         upstreams in proptest::collection::btree_map(name(), live_upstream(), 0..4),
         services in proptest::collection::btree_map(name(), live_object(name().prop_map(Some)), 0..4),
         routes in proptest::collection::btree_map(name(), live_object(name().prop_map(Some)), 0..4),
@@ -68,7 +68,7 @@ prop_compose! {
     }
 }
 
-fn desired() -> impl Strategy<Value = Desired> {
+pub(crate) fn desired() -> impl Strategy<Value = Desired> {
     let fields = |n: u8| Fields::from_iter([("retries".to_owned(), Value::from(n))]);
     let target = (0..3u32).prop_map(|weight| Target { weight, tags: ours().into() });
     let existence = prop_oneof![
@@ -94,7 +94,7 @@ fn desired() -> impl Strategy<Value = Desired> {
         .prop_map(|(upstreams, services, routes)| Desired { upstreams, services, routes })
 }
 
-fn may_retire(everything: bool) -> BTreeSet<ObjectKey> {
+pub(super) fn may_retire(everything: bool) -> BTreeSet<ObjectKey> {
     let names = ["a", "b", "c"].map(str::to_owned);
     let of = |kind: fn(String) -> ObjectKey| names.clone().map(kind);
     let all = [of(ObjectKey::Upstream), of(ObjectKey::Service), of(ObjectKey::Route)];
