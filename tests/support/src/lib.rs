@@ -5,6 +5,7 @@ mod http;
 mod install;
 pub mod kong;
 pub mod nacos;
+pub mod polaris;
 mod ports;
 pub mod process;
 pub mod proxy;
