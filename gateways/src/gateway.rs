@@ -7,6 +7,9 @@ use async_trait::async_trait;
 
 use crate::{Change, Plan, RequestCount, World};
 
+/// Plans at the same time that keep a gateway busy which makes changes one by one, whatever its own limit is.
+pub(crate) const WIDTH: usize = 64;
+
 /// A destination that holds upstreams, targets, services and routes.
 #[async_trait]
 pub trait Gateway: Send + Sync + 'static {
@@ -20,11 +23,37 @@ pub trait Gateway: Send + Sync + 'static {
     /// Whether the gateway answers and accepts our credentials; its version.
     async fn check(&self) -> Result<String, GatewayError>;
 
+    /// How many plans are best applied at the same time.
+    fn width(&self) -> usize {
+        WIDTH
+    }
+
+    /// Looks after what was applied, and puts right what a part of the gateway has lost: a node that came back
+    /// empty. Answers when somebody else has changed what stands there. A gateway that finds that out by being read
+    /// only never answers.
+    async fn tend(&self) {
+        std::future::pending().await
+    }
+
+    /// The servers that hold what is applied, each on its own; none where any one speaks for all.
+    fn nodes(&self) -> Vec<NodeState> {
+        Vec::new()
+    }
+
     /// How often each kind of request was answered in each way since start; none where nothing goes over a
     /// network.
     fn requests(&self) -> Vec<RequestCount> {
         Vec::new()
     }
+}
+
+/// How one of several servers that each hold everything stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeState {
+    /// Its address.
+    pub address: String,
+    /// Why it does not hold what it should, in its own or the network's words; none when it does.
+    pub trouble: Option<String>,
 }
 
 /// What is to be read. [`World::merge`] brings the answer together with what was known before.

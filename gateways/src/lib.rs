@@ -27,7 +27,9 @@ pub use address::{InvalidTarget, TargetAddress};
 pub use context::{Context, Limits, Policy, Upkeep};
 pub use declarative::KongFile;
 pub use diff::diff;
-pub use gateway::{Applied, ApplyError, Effect, Failure, Gateway, GatewayError, Listed, ReadScope, Retry};
+pub use gateway::{
+    Applied, ApplyError, Effect, Failure, Gateway, GatewayError, Listed, NodeState, ReadScope, Retry,
+};
 pub use kong::{KongGateway, KongSettings, RequestCount, SettingsError, Token};
 pub use model::{Desired, Existence, Fields, Kind, ObjectKey, Route, Service, Tags, Target, Upstream};
 pub use plan::{Change, Conflict, Kept, Plan, Retiring, Waiting, Withheld, Write};

@@ -22,7 +22,7 @@ async fn a_new_file_is_whole_and_the_same_each_time() {
     let mut texts = Vec::new();
     for order in [["orders", "stock"], ["stock", "orders"]] {
         let path = folder.path().join(format!("made/for/{}/kong.yml", order[0]));
-        let file = KongFile::new(&path, OWNER);
+        let file = KongFile::new(&path, None, OWNER);
         let mut world = file.read(&everything()).await.unwrap();
         for service in order {
             let context = context("task", service);
@@ -33,7 +33,7 @@ async fn a_new_file_is_whole_and_the_same_each_time() {
         }
         assert_eq!(file.read(&everything()).await.unwrap(), world, "what was recorded is what stands");
         assert_eq!(
-            KongFile::new(&path, OWNER).read(&everything()).await.unwrap(),
+            KongFile::new(&path, None, OWNER).read(&everything()).await.unwrap(),
             world,
             "and what the file says"
         );
@@ -72,7 +72,7 @@ async fn what_is_somebody_elses_is_kept_in_meaning() {
     std::fs::write(&path, FOREIGN).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
     let before = read(&path);
-    let file = KongFile::new(&path, OWNER);
+    let file = KongFile::new(&path, None, OWNER);
     let context = context("task", "orders");
     for weight in 1..20 {
         let targets = [("10.0.0.1:80", weight)];
@@ -100,7 +100,7 @@ async fn what_is_somebody_elses_is_kept_in_meaning() {
 async fn an_edit_by_hand_between_two_writes_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("kong.yml");
-    let file = KongFile::new(&path, OWNER);
+    let file = KongFile::new(&path, None, OWNER);
     let context = context("task", "orders");
     let mut world = file.read(&everything()).await.unwrap();
     turn(&file, &mut world, &context, &desired(&context, "orders", &[("default", &[("10.0.0.1:80", 1)])]))
@@ -128,7 +128,7 @@ async fn a_broken_file_is_named_with_the_place_and_left_alone() {
     let path = folder.path().join("kong.yml");
     let broken = "_format_version: \"3.0\"\nservices:\n- name: a\n  host: [b\nx: 1\n";
     std::fs::write(&path, broken).unwrap();
-    let file = KongFile::new(&path, OWNER);
+    let file = KongFile::new(&path, None, OWNER);
     let error = file.read(&everything()).await.unwrap_err();
     assert!(error.message.starts_with(&format!("{}:5:", path.display())), "{}", error.message);
     assert!(file.check().await.is_err());
@@ -148,7 +148,7 @@ async fn a_broken_file_is_named_with_the_place_and_left_alone() {
 async fn many_plans_at_once_make_few_writes_and_none_when_nothing_changes() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("kong.yml");
-    let file = Arc::new(KongFile::new(&path, OWNER));
+    let file = Arc::new(KongFile::new(&path, None, OWNER));
     let turns = (0..300).map(|n| {
         let file = file.clone();
         tokio::spawn(async move {
@@ -185,7 +185,7 @@ async fn a_link_stays_a_link() {
     std::os::unix::fs::symlink(&real, &link).unwrap();
     let context = context("task", "orders");
     let state = desired(&context, "orders", &[("default", &[("10.0.0.1:80", 1)])]);
-    converge(&KongFile::new(&link, OWNER), &[(context, state)], 2).await.unwrap();
+    converge(&KongFile::new(&link, None, OWNER), &[(context, state)], 2).await.unwrap();
     assert!(link.symlink_metadata().unwrap().is_symlink());
     assert_eq!(read(&real)["upstreams"].as_array().unwrap().len(), 1);
 }

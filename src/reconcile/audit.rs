@@ -38,6 +38,23 @@ pub(super) async fn keep_read(
     }
 }
 
+/// Has a gateway look after what stands there until `stop`; what somebody else changed is read at once.
+pub(super) async fn keep_tended(handle: Arc<GatewayHandle>, stop: CancellationToken) {
+    let work = async {
+        loop {
+            handle.until_ready().await;
+            handle.gateway.tend().await;
+            if handle.audit().await.is_ok() {
+                handle.tell(&GatewayEvent::Audited);
+            }
+        }
+    };
+    tokio::select! {
+        () = work => {}
+        () = stop.cancelled() => {}
+    }
+}
+
 fn backoff() -> impl Iterator<Item = Duration> {
     let builder = ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(250))

@@ -32,25 +32,19 @@ impl Adapters for Built {
     }
 
     fn gateway(&self, gateway: &config::Gateway, owner: &str) -> Result<Arc<dyn Gateway>, String> {
-        if gateway.base.is_some() {
-            let name = &gateway.name;
-            return Err(format!(
-                "the gateway {name} names a `base`, which this version does not use yet; take it out"
-            ));
-        }
         match gateway.kind {
-            GatewayKind::Kong => KongGateway::new(kong(gateway))
+            GatewayKind::Kong => KongGateway::new(kong(gateway, owner))
                 .map(|kong| Arc::new(kong) as _)
                 .map_err(|error| error.to_string()),
             GatewayKind::KongFile => {
                 let path = gateway.path.as_ref().ok_or("its `path` is missing")?;
-                Ok(Arc::new(KongFile::new(path, owner)))
+                Ok(Arc::new(KongFile::new(path, gateway.base.clone(), owner)))
             }
         }
     }
 }
 
-fn kong(gateway: &config::Gateway) -> KongSettings {
+fn kong(gateway: &config::Gateway, owner: &str) -> KongSettings {
     KongSettings {
         addresses: gateway.addresses.clone(),
         token: gateway.token.as_ref().map(|token| Token::new(token.expose())),
@@ -60,5 +54,8 @@ fn kong(gateway: &config::Gateway) -> KongSettings {
         concurrency: gateway.concurrency,
         connect_timeout: gateway.connect_timeout,
         timeout: gateway.timeout,
+        owner: owner.to_owned(),
+        base: gateway.base.clone(),
+        ..KongSettings::default()
     }
 }

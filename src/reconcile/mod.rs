@@ -33,7 +33,7 @@ pub use progress::PassProgress;
 pub use queue::Queue;
 pub use source::{SourceEvent, SourceHandle};
 pub use status::{
-    BreakerView, Counts, GatewayStatus, HeldStatus, Problem, RegistryStatus, Status, TaskStatus,
+    BreakerView, Counts, GatewayStatus, HeldStatus, NodeStatus, Problem, RegistryStatus, Status, TaskStatus,
     UnknownStatus, WithheldCounts,
 };
 pub use supervisor::{Running, Supervisor};

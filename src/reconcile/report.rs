@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
-use causeway_gateways::{Marks, tags};
+use causeway_gateways::{Marks, NodeState, tags};
 
 use super::backend::Backend;
 use super::flow::Flow;
@@ -11,7 +11,7 @@ use super::gateway::{Condition, GatewayHandle};
 use super::metrics::{RegistryLabel, RequestLabels, TaskLabel};
 use super::source::SourceHandle;
 use super::status::{
-    BreakerView, Counts, GatewayStatus, HeldStatus, Problem, RegistryStatus, Status, TaskStatus,
+    BreakerView, Counts, GatewayStatus, HeldStatus, NodeStatus, Problem, RegistryStatus, Status, TaskStatus,
     UnknownStatus, WithheldCounts,
 };
 use super::supervisor::Supervisor;
@@ -62,6 +62,7 @@ impl Supervisor {
             kind: gateway.config.kind.as_str(),
             state,
             error,
+            nodes: gateway.gateway.nodes().into_iter().map(node_status).collect(),
             ours: counts(gateway),
             leftovers: self.leftovers(gateway),
         }
@@ -180,6 +181,11 @@ fn breaker_view(source: &SourceHandle, guard: &crate::guard::Guard) -> BreakerVi
         level: breaker.levels,
         losing: breaker.services.iter().map(ToString::to_string).collect(),
     }
+}
+
+fn node_status(node: NodeState) -> NodeStatus {
+    let state = if node.trouble.is_some() { "failing" } else { "ready" };
+    NodeStatus { address: node.address, state, error: node.trouble }
 }
 
 fn counts(gateway: &GatewayHandle) -> Counts {

@@ -82,10 +82,24 @@ pub struct GatewayStatus {
     pub state: &'static str,
     /// Why it fails: the gateway's or the network's words.
     pub error: Option<String>,
+    /// Its nodes, where each holds everything on its own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub nodes: Vec<NodeStatus>,
     /// Upstreams, targets and services that bear this deployment's mark.
     pub ours: Counts,
     /// Objects under our mark whose task is not configured any more.
     pub leftovers: Vec<String>,
+}
+
+/// One node of a gateway.
+#[derive(Clone, Debug, Serialize)]
+pub struct NodeStatus {
+    /// Its address.
+    pub address: String,
+    /// `ready` when it holds what it should, or `failing`.
+    pub state: &'static str,
+    /// Why it does not, in its own or the network's words.
+    pub error: Option<String>,
 }
 
 /// Numbers of objects.

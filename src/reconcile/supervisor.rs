@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::audit::keep_read;
+use super::audit::{keep_read, keep_tended};
 use super::build::{Adapters, Built};
 use super::flow::Flow;
 use super::gateway::GatewayHandle;
@@ -210,10 +210,18 @@ impl Supervisor {
         others.extend(self.gateways.values().map(|gateway| {
             tokio::spawn(keep_read(Arc::clone(gateway), interval, self.metrics.clone(), readers.clone()))
         }));
+        let tended = self.gateways.values().filter(|gateway| self.writes_to(gateway));
+        others.extend(tended.map(|gateway| tokio::spawn(keep_tended(Arc::clone(gateway), readers.clone()))));
         others.push(tokio::spawn(Arc::clone(self).report_every(readers.clone())));
         others.push(tokio::spawn(Arc::clone(self).check_gateways(readers.clone())));
         let run = |flow: &Arc<Flow>| (Arc::clone(flow), tokio::spawn(Arc::clone(flow).run(stop.clone())));
         Running { flows: self.flows.iter().map(run).collect(), stop, readers, others }
+    }
+
+    /// Whether any task may write to a gateway.
+    fn writes_to(&self, gateway: &Arc<GatewayHandle>) -> bool {
+        let mut flows = self.flows.iter().filter(|flow| Arc::ptr_eq(&flow.gateway, gateway));
+        flows.any(|flow| flow.task.policy != Policy::Observe)
     }
 
     /// Logs the periodic report, where a target of it is enabled.

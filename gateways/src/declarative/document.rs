@@ -7,16 +7,20 @@ use serde_json::Value;
 
 use super::emit::emit;
 use super::node::{Kind, Node};
+use super::ours::insert_target;
 use super::parse::{Broken, parse};
 use super::view::{self, address_of, is_marked, list, name, reference, service_host, tags_of};
+use crate::kong::ids;
 use crate::{ApplyError, Change, Effect, Fields, ObjectKey, ReadScope, Retry, TargetAddress, World, Write};
 
 /// The newest format that Kong 3 and decK read.
-const FORMAT: &str = "3.0";
+pub(super) const FORMAT: &str = "3.0";
 
 #[derive(Clone, Debug)]
-pub(super) struct Document {
-    root: Node,
+pub(crate) struct Document {
+    pub(super) root: Node,
+    /// Whether what is created gets an id: a node would otherwise make one up, and others refer to it by that.
+    pub(super) gives_ids: bool,
 }
 
 impl Document {
@@ -27,11 +31,11 @@ impl Document {
         let mut info = Node::map();
         info.set("select_tags", Node::list([Node::text(select_tag)]));
         root.set("_info", info);
-        Self { root }
+        Self { root, gives_ids: false }
     }
 
     /// Reads a document; none when the text holds no entity or setting at all.
-    pub(super) fn read(text: &str) -> Result<Option<Self>, Broken> {
+    pub(crate) fn read(text: &str) -> Result<Option<Self>, Broken> {
         let mut root = parse(text)?;
         if !matches!(root.kind, Kind::Map(_)) {
             return Err(Broken::new(root.at, "a declarative document is a map, with `_format_version`"));
@@ -54,11 +58,11 @@ impl Document {
         for kind in ["services", "upstreams"] {
             sort(&mut root, kind)?;
         }
-        Ok(Some(Self { root }))
+        Ok(Some(Self { root, gives_ids: false }))
     }
 
     /// Equal documents give equal texts.
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         emit(&self.root)
     }
 
@@ -97,6 +101,9 @@ impl Document {
             }
         };
         node.set(field, Node::text(name));
+        if self.gives_ids && key.kind() != crate::Kind::Target {
+            node.set("id", Node::text(&ids::hint(None, key).to_string()));
+        }
         let parent = match key {
             ObjectKey::Upstream(_) | ObjectKey::Service(_) => {
                 put(&mut node, key, fields, None);
@@ -115,7 +122,10 @@ impl Document {
         };
         put(&mut node, key, fields, Some(parent));
         let effect = view::written(key, &node, Some(parent));
-        parent.list_mut(list).push(node);
+        match key {
+            ObjectKey::Target(..) => insert_target(parent, node),
+            _ => parent.list_mut(list).push(node),
+        }
         Ok(effect)
     }
 
@@ -216,20 +226,27 @@ impl Document {
     }
 
     /// An entity of a list at the top, which is sorted by name.
-    fn named(&mut self, kind: &str, wanted: &str) -> Option<&mut Node> {
+    pub(super) fn named(&mut self, kind: &str, wanted: &str) -> Option<&mut Node> {
         let items = self.items(kind)?;
         let at = items.binary_search_by_key(&Some(wanted), |node| name(node)).ok()?;
         items.get_mut(at)
     }
 
-    fn items(&mut self, kind: &str) -> Option<&mut Vec<Node>> {
+    pub(super) fn items(&mut self, kind: &str) -> Option<&mut Vec<Node>> {
         self.root.get_mut(kind).and_then(Node::items_mut)
     }
 
-    fn insert(&mut self, kind: &str, node: Node) {
+    pub(super) fn insert(&mut self, kind: &str, node: Node) {
         let items = self.root.list_mut(kind);
         let at = items.partition_point(|item| name(item) < name(&node));
         items.insert(at, node);
+    }
+
+    /// Keeps of a list at the top what is wanted.
+    pub(super) fn retain(&mut self, kind: &str, wanted: impl FnMut(&Node) -> bool) {
+        if let Some(items) = self.items(kind) {
+            items.retain(wanted);
+        }
     }
 
     fn remove(&mut self, key: &ObjectKey) {
@@ -311,8 +328,5 @@ fn put(node: &mut Node, key: &ObjectKey, fields: &Fields, parent: Option<&Node>)
 }
 
 fn otherwise(key: &ObjectKey, why: &str) -> ApplyError {
-    ApplyError {
-        message: format!("{key}: {why}; the file is read and planned again"),
-        retry: Retry::ReadAgain,
-    }
+    ApplyError { message: format!("{key}: {why}; it is read and planned again"), retry: Retry::ReadAgain }
 }

@@ -1,18 +1,28 @@
-//! Declarative documents of Kong's, as decK writes them, and a file that holds one.
+//! Declarative documents of Kong's, as decK and Kong without a database know them, and gateways that are one document.
 //!
 //! ```text
-//!  kong.yml ─ parse ─▶ node tree (scalars as written) ─ document ─▶ World
-//!     ▲                            │ changes of a plan
-//!     └── atomically ──── emit ◀───┘
+//!  plans ─▶ commit (those that come together, together) ─▶ document ─ emit ─▶ place: a file | nodes without a database
+//!                                                             ▲                  │
+//!                    base: FILE ─ parse ──────────────────────┴───── parse ◀─────┘ what others put there
+//!                                 node tree (scalars as written)
 //! ```
 
+mod base;
+mod commit;
+mod defaults;
 mod document;
 mod emit;
 mod file;
+mod flat;
 mod node;
+mod ours;
 mod parse;
+mod place;
 #[cfg(test)]
 mod tests;
 mod view;
 
+pub(crate) use commit::{Declarative, all_failed};
+pub(crate) use document::Document;
 pub use file::KongFile;
+pub(crate) use place::{BadEntity, Look, Pace, Place, Refusal};

@@ -6,7 +6,7 @@ use serde_json::{Number, Value};
 
 /// A place in a text, both counted from 1; 0 for what was not read from one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Place {
+pub(crate) struct Place {
     pub(super) line: usize,
     pub(super) column: usize,
 }
@@ -108,8 +108,13 @@ impl Node {
     }
 
     pub(super) fn unset(&mut self, name: &str) {
+        self.retain(|key, _| key != name);
+    }
+
+    /// Keeps of a map what is wanted.
+    pub(super) fn retain(&mut self, mut wanted: impl FnMut(&str, &Node) -> bool) {
         if let Kind::Map(entries) = &mut self.kind {
-            entries.retain(|(key, _)| key != name);
+            entries.retain(|(key, node)| wanted(key, node));
         }
     }
 

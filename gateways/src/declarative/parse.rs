@@ -11,8 +11,9 @@ const MAX_COPIED: usize = 1_000_000;
 const MAX_DEPTH: usize = 100;
 
 /// A text that cannot be understood.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Broken {
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {}, column {}: {reason}", at.line, at.column)]
+pub(crate) struct Broken {
     pub(super) at: Place,
     pub(super) reason: String,
 }

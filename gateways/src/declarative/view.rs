@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::defaults;
 use super::node::Node;
 use crate::{
-    Effect, Fields, LiveObject, LiveTarget, LiveUpstream, Marks, ObjectKey, Tags, TargetAddress, World, tags,
+    Effect, Fields, Kind, LiveObject, LiveTarget, LiveUpstream, Marks, ObjectKey, Tags, TargetAddress, World,
+    tags,
 };
 
 /// What of an entity is kept elsewhere in the model.
@@ -26,7 +28,7 @@ pub(super) fn world(root: &Node, asked: &impl Fn(&ObjectKey) -> bool) -> World {
         }
         let key = ObjectKey::Service(name.clone());
         if asked(&key) {
-            world.insert_service(&name, object(service, service_host(service), OF_SERVICE));
+            world.insert_service(&name, object(Kind::Service, service, service_host(service), OF_SERVICE));
             add_plugins(&mut world, &key, service);
         }
     }
@@ -48,7 +50,7 @@ fn add_upstream(world: &mut World, upstream: &Node, asked: &impl Fn(&ObjectKey) 
     if !asked(&ObjectKey::Upstream(name.clone())) {
         return;
     }
-    let object = object(upstream, None, OF_UPSTREAM);
+    let object = object(Kind::Upstream, upstream, None, OF_UPSTREAM);
     let targets: BTreeMap<TargetAddress, LiveTarget> =
         list(upstream, "targets").filter_map(|it| target(it, &object.tags)).collect();
     world.insert_upstream(&name, LiveUpstream { object, targets: Some(targets) });
@@ -58,7 +60,7 @@ fn add_route(world: &mut World, route: &Node, service: Option<&str>, asked: &imp
     let name = called(route);
     let key = ObjectKey::Route(name.clone());
     if asked(&key) {
-        world.insert_route(&name, object(route, service.map(str::to_owned), OF_ROUTE));
+        world.insert_route(&name, object(Kind::Route, route, service.map(str::to_owned), OF_ROUTE));
         add_plugins(world, &key, route);
     }
 }
@@ -77,15 +79,15 @@ fn add_plugin(world: &mut World, on: ObjectKey, plugin: &Node) {
 /// route.
 pub(super) fn written(key: &ObjectKey, node: &Node, parent: Option<&Node>) -> Effect {
     let object = match key {
-        ObjectKey::Upstream(_) => object(node, None, OF_UPSTREAM),
+        ObjectKey::Upstream(_) => object(Kind::Upstream, node, None, OF_UPSTREAM),
         ObjectKey::Target(..) => {
             let inherited = Arc::new(parent.map(tags_of).unwrap_or_default());
             target(node, &inherited).map(|(_, target)| LiveObject::of_target(&target)).unwrap_or_default()
         }
-        ObjectKey::Service(_) => object(node, service_host(node), OF_SERVICE),
+        ObjectKey::Service(_) => object(Kind::Service, node, service_host(node), OF_SERVICE),
         ObjectKey::Route(_) => {
             let service = parent.and_then(name).or_else(|| reference(node, "service"));
-            object(node, service.map(str::to_owned), OF_ROUTE)
+            object(Kind::Route, node, service.map(str::to_owned), OF_ROUTE)
         }
     };
     Effect::Written(Box::new(object))
@@ -147,12 +149,12 @@ fn called(node: &Node) -> String {
     name(node).map_or_else(|| format!("without a name in line {}", node.at.line), str::to_owned)
 }
 
-fn object(node: &Node, leads_to: Option<String>, elsewhere: &[&str]) -> LiveObject {
+fn object(kind: Kind, node: &Node, leads_to: Option<String>, elsewhere: &[&str]) -> LiveObject {
     let known = |field: &str| matches!(field, "name" | "id" | "tags") || elsewhere.contains(&field);
     let fields = node.entries().iter().filter(|(field, _)| !known(field));
     let fields: Fields = fields.map(|(field, node)| (field.clone(), node.value())).collect();
     let id = name_or_id(node).to_owned();
-    LiveObject { id, tags: Arc::new(tags_of(node)), leads_to, fields: Arc::new(fields) }
+    LiveObject { id, tags: Arc::new(tags_of(node)), leads_to, fields: defaults::completed(kind, fields) }
 }
 
 fn name_or_id(node: &Node) -> &str {

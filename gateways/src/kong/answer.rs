@@ -38,6 +38,8 @@ pub(super) enum Cause {
         /// Kong's own words.
         words: String,
         retry_after: Option<Duration>,
+        /// What is wrong with single entities of a document (`flattened_errors`).
+        entities: Vec<Value>,
     },
 }
 
@@ -143,6 +145,10 @@ impl fmt::Display for Refusal {
                     "{request} was answered {status}: {words}; the token is refused, or may not do this"
                 )
             }
+            Cause::Status { status: 413, words, .. } => write!(
+                f,
+                "{request} was answered 413: {words}; Kong takes bodies up to `nginx_admin_client_max_body_size` (10m unless set): raise it in Kong's configuration"
+            ),
             Cause::Status { status, words, .. } => write!(f, "{request} was answered {status}: {words}"),
         }
     }
@@ -151,7 +157,11 @@ impl fmt::Display for Refusal {
 impl Cause {
     /// Reads an answer other than success.
     pub(super) fn of_answer(status: u16, body: &[u8], retry_after: Option<Duration>) -> Self {
-        let body: Value = serde_json::from_slice(body).unwrap_or_default();
+        let mut body: Value = serde_json::from_slice(body).unwrap_or_default();
+        let entities = match body.get_mut("flattened_errors").map(Value::take) {
+            Some(Value::Array(entities)) => entities,
+            _ => Vec::new(),
+        };
         let message = body.get("message").and_then(Value::as_str);
         // Kong's pages for 413 and 415 are HTML: the status says as much.
         let words = message.map_or_else(|| reason(status).to_owned(), str::to_owned);
@@ -161,6 +171,7 @@ impl Cause {
             names_id: body.pointer("/fields/id").is_some(),
             words,
             retry_after,
+            entities,
         }
     }
 }
@@ -218,7 +229,9 @@ mod tests {
             told,
             "POST http://kong:8001/services was answered 400: schema violation (host: required field missing)"
         );
-        assert!(refusal(413, "<html>").to_string().ends_with("was answered 413: Payload Too Large"));
+        let too_large = refusal(413, "<html>").to_string();
+        assert!(too_large.contains("was answered 413: Payload Too Large"), "{too_large}");
+        assert!(too_large.contains("`nginx_admin_client_max_body_size`"), "{too_large}");
         assert!(refusal(405, r#"{"code":12,"message":"no"}"#).to_string().contains("without a database"));
     }
 }

@@ -2,12 +2,13 @@
 //! help.
 
 use std::error::Error as _;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable as _};
-use reqwest::header::RETRY_AFTER;
-use reqwest::{Method, Response};
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::{Method, Response, StatusCode};
 use serde_json::Value;
 use tokio::time::Instant;
 use url::Url;
@@ -29,7 +30,7 @@ pub(super) struct Client {
     /// Of the bases, the one in use.
     current: AtomicUsize,
     limiter: Limiter,
-    stats: Stats,
+    stats: Arc<Stats>,
 }
 
 /// What is asked of Kong.
@@ -38,7 +39,17 @@ pub(super) struct Request<'a> {
     /// Not yet encoded.
     pub(super) path: Vec<&'a str>,
     pub(super) query: Vec<(&'static str, String)>,
-    pub(super) body: Option<&'a Fields>,
+    pub(super) body: Body<'a>,
+}
+
+/// What is sent along.
+#[derive(Clone, Copy)]
+pub(super) enum Body<'a> {
+    None,
+    /// An entity, or fields of one.
+    Json(&'a Fields),
+    /// A whole document. The answer to it repeats all of it many times over, and is not read when it is a success.
+    Yaml(&'a str),
 }
 
 /// A success.
@@ -51,11 +62,22 @@ pub(super) struct Answer {
 
 impl<'a> Request<'a> {
     pub(super) fn get(path: impl IntoIterator<Item = &'a str>) -> Self {
-        Self { method: Method::GET, path: path.into_iter().collect(), query: Vec::new(), body: None }
+        Self { method: Method::GET, path: path.into_iter().collect(), query: Vec::new(), body: Body::None }
     }
 
     pub(super) fn write(method: Method, path: Vec<&'a str>, body: Option<&'a Fields>) -> Self {
-        Self { method, path, query: Vec::new(), body }
+        Self { method, path, query: Vec::new(), body: body.map_or(Body::None, Body::Json) }
+    }
+
+    /// Replaces everything on a node without a database, unless it holds this very text already.
+    pub(super) fn load(document: &'a str) -> Self {
+        let flag = |name| (name, "1".to_owned());
+        Self {
+            method: Method::POST,
+            path: vec!["config"],
+            query: vec![flag("check_hash"), flag("flatten_errors")],
+            body: Body::Yaml(document),
+        }
     }
 
     /// A success of this request whose body isn't what it should be.
@@ -79,13 +101,18 @@ impl<'a> Request<'a> {
 
 impl Client {
     pub(super) fn new(settings: &KongSettings) -> Result<Self, SettingsError> {
+        Self::counting(settings, Arc::default())
+    }
+
+    /// One whose requests are counted with those of another.
+    pub(super) fn counting(settings: &KongSettings, stats: Arc<Stats>) -> Result<Self, SettingsError> {
         let bases = settings.bases()?;
         let http = settings.client(&bases)?;
         let limiter = Limiter::new(settings.concurrency);
-        Ok(Self { http, bases, current: AtomicUsize::new(0), limiter, stats: Stats::default() })
+        Ok(Self { http, bases, current: AtomicUsize::new(0), limiter, stats })
     }
 
-    pub(super) fn stats(&self) -> &Stats {
+    pub(super) fn stats(&self) -> &Arc<Stats> {
         &self.stats
     }
 
@@ -108,7 +135,8 @@ impl Client {
             .await
     }
 
-    async fn send_once(&self, request: &Request<'_>) -> Result<Answer, Refusal> {
+    /// Sends a request, and whatever comes of it is the answer.
+    pub(super) async fn send_once(&self, request: &Request<'_>) -> Result<Answer, Refusal> {
         let current = self.current.load(Ordering::Relaxed);
         let url = request.url(&self.bases[current % self.bases.len()]);
         let permit = self.limiter.acquire().await;
@@ -131,15 +159,21 @@ impl Client {
 
     async fn exchange(&self, request: &Request<'_>, url: Url) -> Result<Answer, Cause> {
         let mut builder = self.http.request(request.method.clone(), url);
-        if let Some(body) = request.body {
-            builder = builder.json(body);
-        }
+        builder = match request.body {
+            Body::None => builder,
+            Body::Json(fields) => builder.json(fields),
+            Body::Yaml(text) => builder.header(CONTENT_TYPE, "application/yaml").body(text.to_owned()),
+        };
         let response = builder.send().await.map_err(unanswered)?;
         let status = response.status();
         let retry_after = retry_after(&response);
+        let succeeded = status.is_success() || status == StatusCode::NOT_MODIFIED;
         let server = response.headers().get("server").and_then(|v| v.to_str().ok()).map(str::to_owned);
+        if succeeded && matches!(request.body, Body::Yaml(_)) {
+            return Ok(Answer { body: Value::Null, server });
+        }
         let body = response.bytes().await;
-        if !status.is_success() {
+        if !succeeded {
             // The status is known, so a body that broke off loses only Kong's words.
             return Err(Cause::of_answer(status.as_u16(), &body.unwrap_or_default(), retry_after));
         }

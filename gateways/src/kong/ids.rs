@@ -8,7 +8,7 @@ use crate::ObjectKey;
 const NAMESPACE: Uuid = Uuid::from_u128(0x6033_a0cc_6dbf_5d5c_ad85_7589_6e07_d55d);
 
 /// UUIDv5 of workspace, kind and name. A target is named by its upstream and its address.
-pub(super) fn hint(workspace: Option<&str>, key: &ObjectKey) -> Uuid {
+pub(crate) fn hint(workspace: Option<&str>, key: &ObjectKey) -> Uuid {
     let workspace = workspace.unwrap_or_default();
     // No name holds a line break, so no two keys are written alike.
     let text = match key {

@@ -12,8 +12,8 @@ use crate::http;
 /// How to reach a Kong's Admin API.
 #[derive(Clone, Debug)]
 pub struct KongSettings {
-    /// URLs of Admin APIs over one and the same database, such as `https://kong:8444`. Any one serves; when
-    /// one fails, the next is used from then on.
+    /// URLs of Admin APIs, such as `https://kong:8444`. Over one and the same database any one serves, and when
+    /// one fails, the next is used from then on. Without a database each is a node that gets every document.
     pub addresses: Vec<String>,
     /// Sent as `Kong-Admin-Token`.
     pub token: Option<Token>,
@@ -29,6 +29,13 @@ pub struct KongSettings {
     pub connect_timeout: Duration,
     /// For one request, connecting included.
     pub timeout: Duration,
+    /// Without a database: this deployment's name in its marks, by which its part of a document is known.
+    pub owner: String,
+    /// Without a database: a declarative document that holds what is somebody else's.
+    pub base: Option<PathBuf>,
+    /// Without a database: the least time from the end of one document to the next. What changes meanwhile goes in
+    /// together.
+    pub document_interval: Duration,
 }
 
 impl Default for KongSettings {
@@ -42,6 +49,9 @@ impl Default for KongSettings {
             concurrency: 16,
             connect_timeout: Duration::from_secs(5),
             timeout: Duration::from_secs(30),
+            owner: "causeway".to_owned(),
+            base: None,
+            document_interval: Duration::from_secs(1),
         }
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use causeway_gateways::{Mark, ObjectKey, Retry, TargetAddress};
+use futures::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -26,9 +27,6 @@ use super::source::{SourceEvent, SourceHandle};
 use super::turn::Turn;
 use crate::config;
 use crate::model::{Address, ServiceKey};
-
-/// Turns that may be under way at once. The gateway's own limit is lower; more turns than that keep it busy.
-const WORKERS: usize = 64;
 
 /// A running task from a registry to a gateway.
 pub struct Flow {
@@ -81,9 +79,8 @@ impl Flow {
         }
         self.take_stock();
         self.wake_all();
-        let workers = (0..WORKERS).map(|_| self.work(&stop));
         let pump = self.pump(source_events, gateway_events, &stop);
-        tokio::join!(futures::future::join_all(workers), pump);
+        tokio::join!(self.work(&stop), pump);
     }
 
     /// Tells the guard what stands: the levels start from it.
@@ -236,17 +233,31 @@ impl Flow {
         }
     }
 
+    /// Takes one key after the other, and so many at the same time as the gateway wants.
     async fn work(&self, stop: &CancellationToken) {
-        while let Some(key) = self.queue.next().await {
-            let ready = tokio::select! {
-                () = self.gateway.until_ready() => true,
-                () = stop.cancelled() => false,
-            };
-            if ready {
-                self.reconcile(&key).await;
+        let width = self.gateway.gateway.width();
+        let mut turns = FuturesUnordered::new();
+        loop {
+            tokio::select! {
+                next = self.queue.next(), if turns.len() < width => match next {
+                    Some(key) => turns.push(self.take(key, stop)),
+                    None => break,
+                },
+                Some(()) = turns.next() => {}
             }
-            self.queue.done(&key);
         }
+        while turns.next().await.is_some() {}
+    }
+
+    async fn take(&self, key: ServiceKey, stop: &CancellationToken) {
+        let ready = tokio::select! {
+            () = self.gateway.until_ready() => true,
+            () = stop.cancelled() => false,
+        };
+        if ready {
+            self.reconcile(&key).await;
+        }
+        self.queue.done(&key);
     }
 }
 

@@ -1,6 +1,7 @@
 //! How a stand-in is to be, before it starts.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
@@ -91,6 +92,7 @@ impl Builder {
             token: Mutex::new(self.token),
             workspace: self.workspace,
             db_less: self.db_less,
+            served: AtomicU64::new(0),
             handled: Notify::new(),
         };
         let shared = Arc::new(shared);

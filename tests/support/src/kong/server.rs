@@ -1,6 +1,7 @@
 //! What all connections work on, and how a request becomes an answer.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ pub(super) struct Shared {
     pub(super) token: Mutex<Option<String>>,
     pub(super) workspace: String,
     pub(super) db_less: bool,
+    /// Requests since the node was started.
+    pub(super) served: AtomicU64,
     /// Told after every handled request.
     pub(super) handled: Notify,
 }
@@ -45,7 +48,13 @@ impl Shared {
             let mut stores = self.stores();
             let store = stores.entry(workspace).or_default();
             handlers::handle(
-                &mut Node { store, health: &self.health, node_id: &self.node_id, db_less: self.db_less },
+                &mut Node {
+                    store,
+                    health: &self.health,
+                    node_id: &self.node_id,
+                    db_less: self.db_less,
+                    served: self.served.fetch_add(1, Ordering::Relaxed),
+                },
                 &call,
             )
         };

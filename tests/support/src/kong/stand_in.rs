@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use serde_json::{Value, json};
 use super::answer::Payload;
 use super::builder::Builder;
 use super::call::{Call, encode};
+use super::declarative::EMPTY_HASH;
 use super::server::Shared;
 use super::store::{Commit, Kind, Store, id_of};
 use super::tls::Tls;
@@ -77,13 +79,28 @@ impl KongStandIn {
         self.listening.stop().await;
     }
 
-    /// Listens again on the same port, with the same entities.
+    /// Listens again on the same port, with the same entities, as a node does that was started anew.
     ///
     /// # Panics
     ///
     /// When something else has taken the port.
     pub async fn restart(&self) {
+        self.shared.served.store(0, Ordering::Relaxed);
         self.listening.restart(Arc::clone(&self.shared)).await;
+    }
+}
+
+/// Nodes without a database.
+impl KongStandIn {
+    /// As [`KongStandIn::restart`], without any entities: a node that has lost its disk.
+    ///
+    /// # Panics
+    ///
+    /// As [`KongStandIn::restart`].
+    pub async fn restart_empty(&self) {
+        self.stop().await;
+        self.with_store(|store| store.swap(Vec::new(), EMPTY_HASH.to_owned()));
+        self.restart().await;
     }
 }
 

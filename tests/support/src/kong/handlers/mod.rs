@@ -21,6 +21,8 @@ pub(super) struct Node<'a> {
     pub(super) health: &'a super::health::Health,
     pub(super) node_id: &'a str,
     pub(super) db_less: bool,
+    /// Requests since its start.
+    pub(super) served: u64,
 }
 
 /// A path that the Admin API has, with what its segments name.

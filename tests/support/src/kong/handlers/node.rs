@@ -43,7 +43,7 @@ pub(super) fn status(node: &Node<'_>) -> Answer {
             "connections_active": 1,
             "connections_accepted": 1,
             "connections_handled": 1,
-            "total_requests": 1,
+            "total_requests": node.served,
         },
     });
     if node.db_less {
