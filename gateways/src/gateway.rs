@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::{Change, Plan, RequestCount, World};
+use crate::{Change, NodeHealth, Plan, RequestCount, World};
 
 /// Plans at the same time that keep a gateway busy which makes changes one by one, whatever its own limit is.
 pub(crate) const WIDTH: usize = 64;
@@ -37,6 +37,12 @@ pub trait Gateway: Send + Sync + 'static {
 
     /// The servers that hold what is applied, each on its own; none where any one speaks for all.
     fn nodes(&self) -> Vec<NodeState> {
+        Vec::new()
+    }
+
+    /// What each of its nodes makes of these upstreams, one after the other as configured; a node that cannot
+    /// be asked says so in its place. None where the gateway has no nodes to ask.
+    async fn health(&self, _upstreams: &BTreeSet<String>) -> Vec<NodeHealth> {
         Vec::new()
     }
 

@@ -14,6 +14,7 @@ mod context;
 mod declarative;
 mod diff;
 mod gateway;
+mod health;
 pub mod http;
 mod kong;
 mod model;
@@ -30,6 +31,7 @@ pub use diff::diff;
 pub use gateway::{
     Applied, ApplyError, Effect, Failure, Gateway, GatewayError, Listed, NodeState, ReadScope, Retry,
 };
+pub use health::{NodeHealth, NodeView, TargetHealth};
 pub use kong::{KongGateway, KongSettings, RequestCount, SettingsError, Token};
 pub use model::{Desired, Existence, Fields, Kind, ObjectKey, Route, Service, Tags, Target, Upstream};
 pub use plan::{Change, Conflict, Kept, Plan, Retiring, Waiting, Withheld, Write};

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -29,6 +29,16 @@ pub(super) async fn metrics(State(backend): Shared) -> Response {
 
 pub(super) async fn status(State(backend): Shared) -> Response {
     Json(backend.status()).into_response()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Named {
+    service: String,
+}
+
+pub(super) async fn why(State(backend): Shared, Query(named): Query<Named>) -> Response {
+    Json(backend.why(&named.service).await).into_response()
 }
 
 #[derive(Deserialize)]

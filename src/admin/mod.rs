@@ -5,6 +5,7 @@
 //! GET  /readyz          200 once each task's first pass is done or its registry is reported unreachable, else 503
 //! GET  /metrics         OpenMetrics text
 //! GET  /api/v1/status   Status as JSON
+//! GET  /api/v1/why?service=S   Why the services of this name (`S` or `NAMESPACE/S`) stand as they do, as JSON
 //! POST /api/v1/release  {"registry": NAME}: every level of that registry is set to what is shown now
 //! ```
 
@@ -69,6 +70,7 @@ fn routes(token: Option<Secret>, backend: Arc<dyn Backend>) -> Router {
     let guarded = Router::new()
         .route("/metrics", get(handlers::metrics))
         .route("/api/v1/status", get(handlers::status))
+        .route("/api/v1/why", get(handlers::why))
         .route("/api/v1/release", post(handlers::release))
         .route_layer(axum::middleware::from_fn_with_state(token.map(Arc::new), auth::require_token));
     Router::new()

@@ -63,7 +63,6 @@ enum Command {
     Plan(plan::Args),
     /// Make one full pass, then exit; 1 when something failed or is held
     Sync(sync::Args),
-    /// Explain one service: registered, matched, grouped, wanted, held, failing
     Why(why::Args),
     /// Let go of what the guard of a registry holds in the running Causeway
     Release(release::Args),
@@ -76,7 +75,8 @@ enum Command {
 }
 
 /// A command could not do its work: exit code 1, or 2 when the input was wrong.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
 pub(crate) struct Failed {
     code: u8,
     message: String,

@@ -34,16 +34,7 @@ pub(super) struct Pass {
 
 impl Pass {
     /// Reads everything that the selected tasks need.
-    pub(super) async fn read(config: Config, selection: &Selection) -> Result<Self, Failed> {
-        Self::read_also(config, selection, None).await
-    }
-
-    /// Reads besides every service of a name, whether a task wants it or not.
-    pub(super) async fn read_also(
-        mut config: Config,
-        selection: &Selection,
-        also: Option<String>,
-    ) -> Result<Self, Failed> {
+    pub(super) async fn read(mut config: Config, selection: &Selection) -> Result<Self, Failed> {
         if let Some(wanted) = &selection.task {
             let names: Vec<String> = config.tasks.iter().map(|task| task.name.clone()).collect();
             config.tasks.retain(|task| task.name == *wanted);
@@ -52,24 +43,27 @@ impl Pass {
                 return Err(Failed::usage(format!("no task is named `{wanted}` (there are: {names})")));
             }
         }
-        let supervisor = Supervisor::for_one_pass(&config, also).map_err(Failed::work)?;
+        let supervisor = Supervisor::for_one_pass(&config, None).map_err(Failed::work)?;
         let stop = CancellationToken::new();
         supervisor.read_once(PATIENCE, &stop).await.map_err(Failed::work)?;
         Ok(Self { supervisor, _watching: stop.drop_guard() })
     }
 
+    /// Reads besides every service of a name, whether a task wants it or not. A gateway that cannot be read says so itself.
+    pub(super) async fn read_for(config: &Config, service: &str) -> Result<Self, Failed> {
+        let supervisor = Supervisor::for_one_pass(config, Some(service.to_owned())).map_err(Failed::work)?;
+        let stop = CancellationToken::new();
+        supervisor.watch_once(PATIENCE, &stop).await;
+        supervisor.read_gateways().await;
+        Ok(Self { supervisor, _watching: stop.drop_guard() })
+    }
+
     /// The registries' scopes that cannot be read, for people.
     pub(super) fn unknown(&self) -> Vec<String> {
-        let sources = self.supervisor.sources();
-        let unknown = sources.flat_map(|source| {
-            let name = source.name.clone();
-            let unread = !source.view().progress().borrow().settled;
-            let unread = unread.then(|| format!("registry {name}: not read completely within {PATIENCE:?}"));
-            let scopes = source.view().unknowns().into_iter();
-            let scopes = scopes.map(move |(scope, why)| format!("registry {name}, {scope}: {}", why.reason));
-            scopes.chain(unread).collect::<Vec<_>>()
-        });
-        unknown.collect()
+        let slow = self.supervisor.sources().filter(|source| !source.view().progress().borrow().settled);
+        let slow =
+            slow.map(|source| format!("registry {}: not read completely within {PATIENCE:?}", source.name));
+        self.supervisor.unread().into_iter().chain(slow).collect()
     }
 
     /// Tasks that could not be looked at.

@@ -1,6 +1,6 @@
 //! `causeway plan`: what `run` would do now.
 
-pub(super) mod text;
+mod text;
 
 use std::process::ExitCode;
 

@@ -39,7 +39,7 @@ use verdict::Bench;
 pub use doubt::Cause;
 pub use rules::{Rules, Time};
 pub use service::Shown;
-pub use status::{BreakerStatus, HeldAddress, Unprotected};
+pub use status::{BreakerStatus, Unprotected};
 pub use verdict::{Held, HoldReason, Verdict};
 
 /// A part of a source that is read, and can fail, by itself.
@@ -254,22 +254,6 @@ impl Guard {
     /// The breaker's state and sums.
     pub fn breaker(&self) -> BreakerStatus {
         self.breaker.status(&self.rules)
-    }
-
-    /// Everything that is held, by service and address.
-    pub fn held(&self, now: Time) -> Vec<HeldAddress> {
-        let services = self.waiting.iter().filter_map(|key| Some((key, self.services.get(key)?)));
-        let held = services.flat_map(|(key, service)| {
-            let bench = self.bench(now, key, service);
-            let addresses = service.missing.keys().filter(|address| !service.counts_as_healthy(address));
-            addresses.filter_map(move |address| match bench.verdict(address, false) {
-                Verdict::Held(held) => {
-                    Some(HeldAddress { service: key.clone(), address: address.clone(), held })
-                }
-                Verdict::Remove => None,
-            })
-        });
-        held.collect()
     }
 
     /// The services that lost instances, and for which nothing is held: their loss was believed.

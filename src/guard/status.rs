@@ -1,6 +1,5 @@
 use super::rules::Time;
-use super::verdict::Held;
-use crate::model::{Address, ServiceKey};
+use crate::model::ServiceKey;
 
 /// The breaker, for status, metrics and the page.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,17 +18,6 @@ pub struct BreakerStatus {
     pub losing: usize,
     /// The first of those services by name, at most twenty.
     pub services: Vec<ServiceKey>,
-}
-
-/// An address whose removal waits.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HeldAddress {
-    /// Of which service.
-    pub service: ServiceKey,
-    /// Which.
-    pub address: Address,
-    /// Why, since when and until when.
-    pub held: Held,
 }
 
 /// A service that shows fewer usable instances than its level and isn't protected: what is missing was believed.

@@ -21,6 +21,7 @@ mod source;
 mod status;
 mod supervisor;
 mod turn;
+pub mod why;
 mod window;
 
 pub use backend::Backend;

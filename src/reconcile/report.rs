@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
+use async_trait::async_trait;
 use causeway_gateways::{Marks, NodeState, tags};
 
 use super::backend::Backend;
@@ -15,8 +16,10 @@ use super::status::{
     UnknownStatus, WithheldCounts,
 };
 use super::supervisor::Supervisor;
+use super::why::Why;
 use crate::config;
 
+#[async_trait]
 impl Backend for Supervisor {
     fn status(&self) -> Status {
         Status {
@@ -32,6 +35,10 @@ impl Backend for Supervisor {
     fn ready(&self) -> Result<(), String> {
         let awaited: Vec<String> = self.flows.iter().filter_map(|flow| flow.awaited()).collect();
         if awaited.is_empty() { Ok(()) } else { Err(awaited.join("; ")) }
+    }
+
+    async fn why(&self, service: &str) -> Why {
+        Supervisor::why(self, service).await
     }
 
     fn metrics(&self) -> String {

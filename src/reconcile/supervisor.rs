@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use causeway_gateways::Listed;
+use causeway_gateways::{GatewayError, Listed};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry as MetricsRegistry;
 use tokio::task::JoinHandle;
@@ -272,15 +272,25 @@ impl Supervisor {
         stop: &CancellationToken,
     ) -> Result<(), String> {
         self.watch_once(patience, stop).await;
-        for (name, gateway) in &self.gateways {
-            let read = gateway.read_all().await;
-            read.map_err(|error| format!("gateway {name} cannot be read: {error}"))?;
-            gateway.mark_ready();
+        match self.read_gateways().await.into_iter().next() {
+            Some((name, error)) => Err(format!("gateway {name} cannot be read: {error}")),
+            None => Ok(()),
         }
-        for flow in &self.flows {
+    }
+
+    /// Reads every gateway, and tells the guards what stands in those that could be read. Answers why the others could not.
+    pub async fn read_gateways(&self) -> BTreeMap<String, GatewayError> {
+        let mut failed = BTreeMap::new();
+        for (name, gateway) in &self.gateways {
+            match gateway.read_all().await {
+                Ok(()) => gateway.mark_ready(),
+                Err(error) => drop(failed.insert(name.clone(), error)),
+            }
+        }
+        for flow in self.flows.iter().filter(|flow| flow.gateway.was_read()) {
             flow.take_stock();
         }
-        Ok(())
+        failed
     }
 
     /// Watches until every registry was tried, or patience ends.

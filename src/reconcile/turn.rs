@@ -44,6 +44,8 @@ pub struct Turn {
     pub plan: Plan,
     /// Targets that stand and are not shown, and that the guard keeps.
     pub held: Vec<HeldTarget>,
+    /// What should stand, with what the guard keeps in it as it stands.
+    pub desired: Desired,
     /// How the service was projected; none when it is not matched or was not read.
     pub projected: Option<Projected>,
     /// It is matched, and its scope has not been read completely yet: nothing can be said.
@@ -95,7 +97,7 @@ pub fn turn(inputs: &Inputs<'_>) -> Turn {
     if gone {
         desired = Desired::default();
     }
-    Turn { plan: plan(inputs, &desired), held, projected: Some(projected), unread: false }
+    Turn { plan: plan(inputs, &desired), held, desired, projected: Some(projected), unread: false }
 }
 
 fn plan(inputs: &Inputs<'_>, desired: &Desired) -> Plan {

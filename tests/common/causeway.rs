@@ -1,38 +1,60 @@
 //! The real binary, as a user runs it.
+#![allow(dead_code)] // each test program uses a part of it
 
 use std::fs;
-use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
+use causeway_test_support::http_client;
+use causeway_test_support::process::ServerProcess;
+use serde_json::Value;
+use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
-/// A configuration in a folder of its own, and what is run with it.
+/// Longer than anything takes that is waited for, on a busy machine.
+const LIMIT: Duration = Duration::from_secs(90);
+
+/// Longer than the program may take to stop.
+const STOP_LIMIT: Duration = Duration::from_secs(15);
+
+const STEP: Duration = Duration::from_millis(10);
+
+/// A configuration in a folder of its own, and what is run with it. The folder is the working directory.
 pub struct Causeway {
-    folder: tempfile::TempDir,
+    folder: TempDir,
 }
 
-/// A `causeway run` in the background; killed when dropped.
+/// A `causeway run` in the background. Dropped, it is stopped.
 pub struct RunningCauseway {
-    child: Child,
+    process: ServerProcess,
     log: PathBuf,
 }
 
 impl Causeway {
     pub fn with(config: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("causeway.yaml"), config).unwrap();
-        Self { folder }
+        let causeway = Self { folder: TempDir::new().unwrap() };
+        causeway.configure(config);
+        causeway
+    }
+
+    /// Puts another configuration in the place of the present one.
+    pub fn configure(&self, config: &str) {
+        fs::write(self.folder().join("causeway.yaml"), config).unwrap();
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_causeway"));
-        command.current_dir(self.folder.path()).args(arguments).args(["-c", "causeway.yaml"]);
-        command.stdin(Stdio::null());
+        command.current_dir(self.folder()).args(arguments).args(["-c", "causeway.yaml"]);
+        command.env_remove("RUST_LOG").stdin(Stdio::null());
         command
     }
 
-    /// Runs a command to its end: exit code, stdout, stderr.
+    /// Runs a command to its end, while stand-ins answer: exit code, stdout, stderr.
     pub async fn call(&self, arguments: &[&str]) -> (i32, String, String) {
         let mut command = tokio::process::Command::from(self.command(arguments));
         let Output { status, stdout, stderr } = command.output().await.unwrap();
@@ -40,42 +62,91 @@ impl Causeway {
         (status.code().unwrap(), text(stdout), text(stderr))
     }
 
-    /// `causeway run`, its log in a file.
+    /// `causeway run`, with a log of its own.
     pub fn run(&self) -> RunningCauseway {
-        let log = self.folder.path().join("run.log");
-        let file = fs::File::options().create(true).append(true).open(&log).unwrap();
-        let child = self.command(&["run"]).stdout(Stdio::null()).stderr(file).spawn().unwrap();
-        RunningCauseway { child, log }
+        let log = self.folder().join("run.log");
+        let _ = fs::remove_file(&log);
+        let process = ServerProcess::start("causeway", self.command(&["run"]), &log, STOP_LIMIT).unwrap();
+        RunningCauseway { process, log }
     }
 }
 
 impl RunningCauseway {
+    /// What it has logged so far.
     pub fn log(&self) -> String {
-        fs::read_to_string(&self.log).unwrap()
+        String::from_utf8(fs::read(&self.log).unwrap()).unwrap()
     }
 
-    /// SIGTERM, and its exit code once it has ended by itself.
-    pub async fn stop(mut self) -> i32 {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        let begun = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status.code().unwrap();
-            }
-            assert!(
-                begun.elapsed() < Duration::from_secs(12),
-                "still there 12 s after SIGTERM:\n{}",
-                self.log()
-            );
-            sleep(Duration::from_millis(20)).await;
+    /// How many lines of its log hold all of these words.
+    pub fn told(&self, words: &[&str]) -> usize {
+        self.log().lines().filter(|line| words.iter().all(|word| line.contains(word))).count()
+    }
+
+    /// Waits until so many lines of its log hold all of these words.
+    pub async fn until_told(&self, times: usize, words: &[&str]) {
+        let deadline = Instant::now() + LIMIT;
+        while self.told(words) < times {
+            assert!(Instant::now() < deadline, "{words:?} was not told {times} times:\n{}", self.log());
+            sleep(STEP).await;
         }
     }
-}
 
-impl Drop for RunningCauseway {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+    /// `kill -9`.
+    pub async fn kill(mut self) {
+        self.process.signal("KILL");
+        self.ended().await;
+    }
+
+    /// `SIGTERM`; how it ended by itself.
+    pub async fn terminate(&mut self) -> ExitStatus {
+        self.process.signal("TERM");
+        self.ended().await
+    }
+
+    async fn ended(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + STOP_LIMIT;
+        loop {
+            if let Some(status) = self.process.exited().unwrap() {
+                return status;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "still there {STOP_LIMIT:?} after the signal:\n{}",
+                self.log()
+            );
+            sleep(STEP).await;
+        }
+    }
+
+    /// Where its admin server listens, with the scheme.
+    pub async fn admin_url(&self) -> String {
+        self.until_told(1, &["starts", "admin="]).await;
+        let log = self.log();
+        let (_, rest) = log.split_once("admin=").unwrap();
+        rest.split_whitespace().next().unwrap().to_owned()
+    }
+
+    /// A request to its admin server.
+    pub async fn admin(&self, method: http::Method, path: &str) -> reqwest::RequestBuilder {
+        http_client().request(method, format!("{}{path}", self.admin_url().await))
+    }
+
+    /// Status and body of a GET.
+    pub async fn get(&self, path: &str) -> (u16, String) {
+        let answer = self.admin(http::Method::GET, path).await.send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+
+    /// Waits until its first pass is done.
+    pub async fn until_ready(&self) {
+        let deadline = Instant::now() + LIMIT;
+        while self.get("/readyz").await.0 != 200 {
+            assert!(Instant::now() < deadline, "its first pass is never done:\n{}", self.log());
+            sleep(STEP).await;
+        }
+    }
+
+    pub async fn status(&self) -> Value {
+        serde_json::from_str(&self.get("/api/v1/status").await.1).unwrap()
     }
 }

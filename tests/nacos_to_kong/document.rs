@@ -34,7 +34,7 @@ async fn polaris_syncs_document_on_a_real_nacos() {
     assert_plan(&causeway, 3, "plan: 10 to create, 0 to change, 0 to remove; 0 held, 0 conflicts").await;
     assert_eq!(kong.writes(), 0, "a plan touches nothing");
 
-    let running = causeway.run();
+    let mut running = causeway.run();
     assert!(kong.wait_until(PATIENCE, |kong| kong.services().len() == 1).await, "{}", running.log());
     assert_eq!(sizes(&kong), BTreeMap::from([("default", 3), ("version-1", 2), ("version-2", 1)]));
     assert_tagged(&kong);
@@ -53,7 +53,7 @@ async fn polaris_syncs_document_on_a_real_nacos() {
     let patched = take_writes(&kong);
     assert_eq!(methods(&patched), ["PATCH", "PATCH"], "one for each upstream that holds it: {patched:?}");
 
-    assert_eq!(running.stop().await, 0);
+    assert!(running.terminate().await.success());
     assert_plan(&causeway, 0, "plan: 0 to create, 0 to change, 0 to remove; 0 held, 0 conflicts").await;
 
     http.deregister(&instances[2]).await.unwrap();
@@ -63,12 +63,12 @@ async fn polaris_syncs_document_on_a_real_nacos() {
     tokio::time::sleep(Duration::from_millis(700)).await;
 
     take_writes(&kong);
-    let again = causeway.run();
+    let mut again = causeway.run();
     let ready = |kong: &KongStandIn| kong.reads() > 5;
     assert!(kong.wait_until(PATIENCE, ready).await, "{}", again.log());
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert_eq!(take_writes(&kong), [], "a second start writes nothing");
-    assert_eq!(again.stop().await, 0);
+    assert!(again.terminate().await.success());
 }
 
 async fn assert_plan(causeway: &Causeway, exit_code: i32, holds: &str) {

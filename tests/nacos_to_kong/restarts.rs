@@ -82,9 +82,9 @@ async fn nacos_comes_back_empty_and_its_clients_one_by_one() {
     let all = fleet(&nacos.http()).await;
     let admin = free_port();
     let causeway = Causeway::with(&config(&nacos.address(), &kong, admin, 60));
-    let first = causeway.run();
+    let mut first = causeway.run();
     assert!(kong.wait_until(PATIENCE, |kong| all_targets(kong).len() == 12).await, "{}", first.log());
-    assert_eq!(first.stop().await, 0);
+    assert!(first.terminate().await.success());
     let running = causeway.run();
     until_ready(admin, &running).await;
     let complete = all_targets(&kong);
@@ -110,9 +110,9 @@ async fn nobody_comes_back_until_a_person_releases_it() {
     let all = fleet(&nacos.http()).await;
     let admin = free_port();
     let causeway = Causeway::with(&config(&nacos.address(), &kong, admin, 5));
-    let first = causeway.run();
+    let mut first = causeway.run();
     assert!(kong.wait_until(PATIENCE, |kong| all_targets(kong).len() == 12).await, "{}", first.log());
-    assert_eq!(first.stop().await, 0);
+    assert!(first.terminate().await.success());
     let running = causeway.run();
     until_ready(admin, &running).await;
 

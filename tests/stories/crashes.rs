@@ -35,8 +35,8 @@ async fn come_to(desk: &Desk, services: &Services) {
     until("everything is as it should be", all_there, || format!("{}\n{:#?}", program.log(), standing(kong)))
         .await;
     assert!(program.terminate().await.success());
-    let plan = desk.run(&["plan", "--exit-code"]).await;
-    assert_eq!(plan.status.code(), Some(0), "{}", String::from_utf8_lossy(&plan.stdout));
+    let (code, plan, _) = desk.call(&["plan", "--exit-code"]).await;
+    assert_eq!(code, 0, "{plan}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

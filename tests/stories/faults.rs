@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use causeway_test_support::kong::{Fault, KongStandIn, Scope};
 
-use crate::program::{Desk, Program, TOKEN, fleet};
+use crate::program::{Desk, RunningCauseway, TOKEN, fleet};
 use crate::stage::{LIMIT, Stage, of_version};
 
 const CONFIG: &str = r#"
@@ -96,7 +96,7 @@ const CANNOT: [&str; 2] = ["WARN", "cannot be worked with"];
 const AGAIN: [&str; 2] = ["INFO", "answers again"];
 
 /// Waits for a line, and then long enough for what would be told again with each try.
-async fn told_once(program: &Program, times: usize, words: &[&str]) {
+async fn told_once(program: &RunningCauseway, times: usize, words: &[&str]) {
     program.until_told(times, words).await;
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert_eq!(program.told(words), times, "{}", program.log());

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use causeway_test_support::kong::Kind;
+use causeway_test_support::kong::{Kind, KongStandIn};
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::stage::{Deployment, Stage, instance};
+use crate::stage::{Deployment, Stage, instance, is_ours};
 
 const CONFIG: &str = r#"
 version: 1
@@ -79,6 +79,53 @@ async fn nothing_of_anybody_elses_is_touched() {
     assert_eq!(ours(Kind::Services, ORDERS), service, "settings that nobody named stay their user's");
     assert_eq!(ours(Kind::Upstreams, UPSTREAM), upstream);
     assert!(deployment.conflicts().is_empty());
+    deployment.stop().await;
+}
+
+/// What a person sets on what is ours, and what they put beside it.
+fn set_everything(kong: &KongStandIn) {
+    let checks = json!({
+        "active": { "http_path": "/up", "healthy": { "interval": 5 }, "unhealthy": { "interval": 3 } },
+        "passive": { "unhealthy": { "http_failures": 4 } },
+    });
+    let upstream = json!({ "healthchecks": checks, "host_header": "orders.example.org", "slots": 500 });
+    let timeouts =
+        json!({ "connect_timeout": 1500, "read_timeout": 2500, "write_timeout": 3500, "retries": 1 });
+    for (path, body) in
+        [(format!("/upstreams/{UPSTREAM}"), upstream), (format!("/services/{ORDERS}"), timeouts)]
+    {
+        let (status, answer) = kong.direct(&Method::PATCH, &path, &body);
+        assert_eq!(status, 200, "{answer}");
+    }
+    kong.seed_target(UPSTREAM, &json!({ "target": "192.0.2.1:80", "weight": 0 }));
+    kong.seed(Kind::Upstreams, &json!({ "name": "shop", "tags": ["shop"] }));
+    kong.seed_target("shop", &json!({ "target": "192.0.2.2:80", "weight": 0 }));
+}
+
+#[tokio::test]
+async fn ten_audits_leave_a_persons_settings_and_foreign_weights_and_put_a_weight_of_ours_right() {
+    let stage = Stage::new().await;
+    stage.register("orders", ["10.0.0.1", "10.0.0.2"].map(instance));
+    let deployment = stage.deploy(CONFIG);
+    deployment.until_ready().await;
+    let kong = &stage.kong;
+    set_everything(kong);
+    let all = || [kong.services(), kong.upstreams(), kong.all_targets()].concat();
+    let before = all();
+    deployment.after_audits(10).await;
+    assert_eq!(all(), before);
+
+    let ours = kong.targets(UPSTREAM).into_iter().find(is_ours).unwrap();
+    let path = format!("/upstreams/{UPSTREAM}/targets/{}", ours["id"].as_str().unwrap());
+    stage.kong.reset_counts();
+    assert_eq!(kong.direct(&Method::PATCH, &path, &json!({ "weight": 0 })).0, 200);
+    let right = |kong: &KongStandIn| kong.weights(UPSTREAM)[ours["target"].as_str().unwrap()] == 100;
+    stage.until("our weight is put right", right).await;
+    let lists = format!("/upstreams/{UPSTREAM}/targets?");
+    let rotations = stage.reads().iter().filter(|read| read.path.starts_with(&lists)).count();
+    assert!(rotations <= 2, "within one rotation: it was listed {rotations} times");
+    assert_eq!(stage.writes().len(), 1, "{:?}", stage.writes());
+    assert_eq!((kong.weights(UPSTREAM)["192.0.2.1:80"], kong.weights("shop")["192.0.2.2:80"]), (0, 0));
     deployment.stop().await;
 }
 

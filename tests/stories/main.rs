@@ -1,6 +1,8 @@
 //! Stories of use, told against the stand-in for Kong by the real client over HTTP.
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
+#[path = "../common/causeway.rs"]
+mod binary;
 #[path = "../common/registry.rs"]
 mod registry;
 
@@ -18,3 +20,5 @@ mod policies;
 mod program;
 mod retiring;
 mod stage;
+mod under_traffic;
+mod why;

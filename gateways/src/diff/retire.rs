@@ -96,7 +96,8 @@ impl Diff<'_> {
             return self
                 .keep(key, format!("no longer wanted, but somebody else put target {address} into it"));
         }
-        let unused = self.world.services_leading_to(name).all(|service| leaving(&service));
+        // Not before it has left: should the write that leads it elsewhere fail for long, no time has run.
+        let unused = self.world.services_leading_to(name).next().is_none();
         self.go(key, &live.object.id, unused);
     }
 

@@ -40,6 +40,8 @@ pub(super) struct Request<'a> {
     pub(super) path: Vec<&'a str>,
     pub(super) query: Vec<(&'static str, String)>,
     pub(super) body: Body<'a>,
+    /// The one of the bases that is to answer; any, where none is given.
+    pub(super) node: Option<usize>,
 }
 
 /// What is sent along.
@@ -62,11 +64,12 @@ pub(super) struct Answer {
 
 impl<'a> Request<'a> {
     pub(super) fn get(path: impl IntoIterator<Item = &'a str>) -> Self {
-        Self { method: Method::GET, path: path.into_iter().collect(), query: Vec::new(), body: Body::None }
+        let path = path.into_iter().collect();
+        Self { method: Method::GET, path, query: Vec::new(), body: Body::None, node: None }
     }
 
     pub(super) fn write(method: Method, path: Vec<&'a str>, body: Option<&'a Fields>) -> Self {
-        Self { method, path, query: Vec::new(), body: body.map_or(Body::None, Body::Json) }
+        Self { method, path, query: Vec::new(), body: body.map_or(Body::None, Body::Json), node: None }
     }
 
     /// Replaces everything on a node without a database, unless it holds this very text already.
@@ -77,6 +80,7 @@ impl<'a> Request<'a> {
             path: vec!["config"],
             query: vec![flag("check_hash"), flag("flatten_errors")],
             body: Body::Yaml(document),
+            node: None,
         }
     }
 
@@ -120,8 +124,21 @@ impl Client {
         &self.limiter
     }
 
-    /// Sends a request, and again while the answer asks for that.
+    /// How many addresses there are.
+    pub(super) fn nodes(&self) -> usize {
+        self.bases.len()
+    }
+
+    /// One of the addresses, as it is told.
+    pub(super) fn address(&self, node: usize) -> String {
+        self.bases[node].as_str().trim_end_matches('/').to_owned()
+    }
+
+    /// Sends a request, and again while the answer asks for that; what one node is asked, only once.
     pub(super) async fn send(&self, request: &Request<'_>) -> Result<Answer, Refusal> {
+        if request.node.is_some() {
+            return self.send_once(request).await;
+        }
         let pauses = ExponentialBuilder::default()
             .with_min_delay(FIRST_PAUSE)
             .with_max_delay(LONGEST_PAUSE)
@@ -138,7 +155,7 @@ impl Client {
     /// Sends a request, and whatever comes of it is the answer.
     pub(super) async fn send_once(&self, request: &Request<'_>) -> Result<Answer, Refusal> {
         let current = self.current.load(Ordering::Relaxed);
-        let url = request.url(&self.bases[current % self.bases.len()]);
+        let url = request.url(&self.bases[request.node.unwrap_or(current) % self.bases.len()]);
         let permit = self.limiter.acquire().await;
         let sent = Instant::now();
         let told = format!("{} {url}", request.method);
@@ -149,7 +166,7 @@ impl Client {
         let refusal = result.as_ref().err();
         permit.done(signal(refusal, took));
         self.stats.count(&request.method, refusal.map_or(Some(200), Refusal::status));
-        if refusal.is_some_and(Refusal::is_of_the_node) {
+        if request.node.is_none() && refusal.is_some_and(Refusal::is_of_the_node) {
             // Of many that fail together only one moves on.
             let next = current.wrapping_add(1);
             let _ = self.current.compare_exchange(current, next, Ordering::Relaxed, Ordering::Relaxed);

@@ -11,6 +11,7 @@
 mod answer;
 mod client;
 mod entity;
+mod health;
 pub(crate) mod ids;
 mod limiter;
 mod nodes;
@@ -19,8 +20,10 @@ mod settings;
 mod stats;
 mod write;
 
-use async_trait::async_trait;
+use std::collections::BTreeSet;
 use std::sync::PoisonError;
+
+use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
 pub use settings::{KongSettings, SettingsError, Token};
@@ -28,7 +31,7 @@ pub use stats::RequestCount;
 
 use crate::apply::apply;
 use crate::declarative::{Declarative, all_failed};
-use crate::{Applied, Gateway, GatewayError, NodeState, Plan, ReadScope, Retry, World};
+use crate::{Applied, Gateway, GatewayError, NodeHealth, NodeState, Plan, ReadScope, Retry, World};
 use answer::{Cause, Refusal};
 use client::{Client, Request};
 use nodes::{Nodes, States};
@@ -145,6 +148,10 @@ impl Gateway for KongGateway {
 
     fn nodes(&self) -> Vec<NodeState> {
         self.states.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn health(&self, upstreams: &BTreeSet<String>) -> Vec<NodeHealth> {
+        Box::pin(self.client.health(upstreams)).await
     }
 
     fn requests(&self) -> Vec<RequestCount> {

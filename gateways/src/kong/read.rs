@@ -208,26 +208,43 @@ impl Client {
     /// page may be empty and yet not the last. Each row is read by `read`; one that cannot be understood
     /// makes the whole list unknown, since a part must not pass for all of it.
     async fn list<T>(&self, path: &[&str], mut read: impl FnMut(Value) -> Option<T>) -> Found<Vec<T>> {
-        let mut rows = Vec::new();
+        let (mut rows, mut understood) = (Vec::new(), true);
+        let pages = self.pages(None, path, |page| {
+            let Value::Array(data) = page["data"].take() else { return None };
+            for row in data {
+                match read(row) {
+                    Some(row) => rows.push(row),
+                    None => understood = false,
+                }
+            }
+            Some(())
+        });
+        pages.await?;
+        match understood {
+            true => Ok(rows),
+            false => Err(unreadable(path, "an entity in it lacks its id, name, address or weight")),
+        }
+    }
+
+    /// Every page of a list, each given to `take`, which answers none when it holds no array `data`.
+    pub(super) async fn pages(
+        &self,
+        node: Option<usize>,
+        path: &[&str],
+        mut take: impl FnMut(&mut Value) -> Option<()>,
+    ) -> Found<()> {
         let mut offset: Option<String> = None;
         loop {
             let mut request = Request::get(path.iter().copied());
+            request.node = node;
             request.query = vec![("size", PAGE.to_owned())];
             request.query.extend(offset.clone().map(|offset| ("offset", offset)));
             let mut page = self.send(&request).await?.body;
-            let Value::Array(data) = page["data"].take() else {
-                return Err(unreadable(path, "it holds no array `data`"));
-            };
-            for row in data {
-                let Some(row) = read(row) else {
-                    return Err(unreadable(path, "an entity in it lacks its id, name, address or weight"));
-                };
-                rows.push(row);
-            }
+            take(&mut page).ok_or_else(|| unreadable(path, "it holds no array `data`"))?;
             let next = match page["offset"].take() {
                 Value::String(offset) => offset,
                 Value::Number(offset) => offset.to_string(),
-                _ => return Ok(rows),
+                _ => return Ok(()),
             };
             if offset.replace(next) == offset {
                 return Err(unreadable(path, "its offset does not move on"));
@@ -236,7 +253,7 @@ impl Client {
     }
 
     /// Reads something by each name, several at once.
-    async fn each<'a, T, F>(
+    pub(super) async fn each<'a, T, F>(
         &self,
         names: &'a BTreeSet<String>,
         read: impl Fn(&'a str) -> F,

@@ -11,6 +11,8 @@ mod ends;
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
+use sha2::{Digest as _, Sha256};
+
 pub use ends::{Gateway, GatewayKind, Registry, RegistryKind, SourceProtect, Tls};
 
 use super::{pattern::Pattern, secret::Secret};
@@ -44,6 +46,16 @@ impl Config {
     #[must_use]
     pub fn task(&self, name: &str) -> Option<&Task> {
         self.tasks.iter().find(|task| task.name == name)
+    }
+
+    /// A short text that differs when anything does that registries, gateways and tasks go by; secrets and the admin
+    /// server are left out. Only for comparison by one and the same version.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let Self { owner, registries, gateways, tasks, watch, audit_interval, .. } = self;
+        let text = format!("{:?}", (owner, registries, gateways, tasks, watch, audit_interval));
+        let digest = Sha256::digest(text);
+        digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 

@@ -95,28 +95,6 @@ impl Flow {
         }
     }
 
-    /// What stands in the gateway for a service under this deployment's and the task's mark, a line an object.
-    pub fn stands(&self, key: &ServiceKey) -> Vec<String> {
-        let selector = causeway_gateways::tags::selector(&self.task.source, &key.namespace, &key.service);
-        let world = self.gateway.world();
-        let describe = |object: ObjectKey| match &object {
-            ObjectKey::Upstream(name) => {
-                let targets = world.upstream(name).and_then(|upstream| upstream.targets.as_ref());
-                let each = targets
-                    .into_iter()
-                    .flatten()
-                    .map(|(address, t)| format!("{address} (weight {})", t.weight));
-                format!("{object}: {}", each.collect::<Vec<_>>().join(", "))
-            }
-            ObjectKey::Service(name) => {
-                let host = world.service(name).and_then(|service| service.leads_to.clone());
-                format!("{object} → {}", host.unwrap_or_default())
-            }
-            _ => object.to_string(),
-        };
-        world.made_for(&selector).into_iter().map(describe).collect()
-    }
-
     /// The addresses of our targets that stand for a service.
     fn standing(&self, key: &ServiceKey) -> BTreeSet<Address> {
         let selector = causeway_gateways::tags::selector(&self.task.source, &key.namespace, &key.service);
@@ -151,6 +129,16 @@ impl Flow {
     /// How every service stands.
     pub fn statuses(&self) -> BTreeMap<ServiceKey, KeyStatus> {
         self.keys.statuses()
+    }
+
+    /// How one service stands.
+    pub(super) fn status_of(&self, key: &ServiceKey) -> KeyStatus {
+        self.keys.status_of(key)
+    }
+
+    /// What this task's objects bear.
+    pub(super) fn mark(&self) -> &Mark {
+        &self.mark
     }
 
     /// Services that are due and wait for a worker.

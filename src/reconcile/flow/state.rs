@@ -171,6 +171,11 @@ impl Keys {
         keys.iter().filter(|key| states.get(key).is_some_and(|state| state.status.done)).count()
     }
 
+    /// How one service stands.
+    pub(super) fn status_of(&self, key: &ServiceKey) -> KeyStatus {
+        self.lock().get(key).map(|state| state.status.clone()).unwrap_or_default()
+    }
+
     /// How every service stands.
     pub(super) fn statuses(&self) -> BTreeMap<ServiceKey, KeyStatus> {
         self.lock().iter().map(|(key, state)| (key.clone(), state.status.clone())).collect()

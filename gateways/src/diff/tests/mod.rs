@@ -151,6 +151,25 @@ fn retires_in_two_steps_and_never_in_the_same_breath() {
     assert_eq!(apply(&world, &plan), World::default());
 }
 
+/// A write may fail for longer than an upstream is kept: no time has run before its service has really left it.
+#[test]
+fn an_upstream_is_in_use_until_its_service_has_left_it() {
+    let world = built(&[1]);
+    let mut moved = simple(&[1]);
+    let upstream = moved.upstreams.remove("up").unwrap();
+    moved.upstreams.insert("other".to_owned(), upstream);
+    moved.services.get_mut("svc").unwrap().host = "other".to_owned();
+    let due = Context { retire: BTreeSet::from([ObjectKey::Upstream("up".into())]), ..context() };
+    let plan = diff(&moved, &world, &due);
+    assert_eq!(
+        keys(&plan.changes),
+        ["create upstream other", "create target 10.0.0.1:80 of upstream other", "patch service svc"]
+    );
+    assert!(!plan.retiring[0].unused, "{:?}", plan.retiring);
+    let plan = diff(&moved, &apply(&world, &plan), &context());
+    assert!(plan.retiring[0].unused, "{:?}", plan.retiring);
+}
+
 #[test]
 fn a_service_with_a_foreign_route_or_plugin_stays_with_its_upstreams() {
     let everything = Context {

@@ -36,9 +36,11 @@ mod server;
 mod stand_in;
 mod store;
 mod tls;
+mod workers;
 mod write;
 
 pub use crate::stand_in::{Fault, Faults, Recorded, Scope};
 pub use builder::Builder;
 pub use stand_in::KongStandIn;
 pub use store::{Commit, Kind, Operation};
+pub use workers::{Outage, Unserved, Workers};

@@ -17,6 +17,7 @@ use super::declarative::EMPTY_HASH;
 use super::server::Shared;
 use super::store::{Commit, Kind, Store, id_of};
 use super::tls::Tls;
+use super::workers::Workers;
 use crate::stand_in::{Faults, Listening, Recorded};
 
 /// The least time between two looks at a condition, which may read the whole store.
@@ -140,6 +141,21 @@ impl KongStandIn {
     /// Calls `observer` at every commit from now on, while no other can happen. It must not call the stand-in.
     pub fn on_commit(&self, observer: impl Fn(&Commit) + Send + Sync + 'static) {
         self.with_store(|store| store.journal().observe(Arc::new(observer)));
+    }
+
+    /// Starts so many workers, which carry requests from now on and learn of each commit up to `lateness` after it. The
+    /// moments depend on the seed.
+    pub fn start_workers(&self, count: usize, lateness: Duration, seed: u64) -> Workers {
+        let workers = Workers::new(count, lateness, seed);
+        let told = workers.clone();
+        self.with_store(|store| {
+            for kind in [Kind::Upstreams, Kind::Targets, Kind::Services] {
+                let rows = store.table(kind).rows().cloned().map(Value::Object);
+                rows.for_each(|row| workers.start_with(kind, &row));
+            }
+            store.journal().observe(Arc::new(move |commit| told.told(commit)));
+        });
+        workers
     }
 
     /// Waits until `condition` holds, looking again when requests were handled. Says whether it came to hold in time.

@@ -164,7 +164,7 @@ fn fingerprint(method: &Method, path: &str, body: &[u8]) -> u64 {
 }
 
 /// The finaliser of splitmix64: spreads every bit of `x` over the result.
-fn mix(x: u64) -> u64 {
+pub(crate) fn mix(x: u64) -> u64 {
     let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -172,7 +172,7 @@ fn mix(x: u64) -> u64 {
 }
 
 /// A number from 0 up to but not 1.
-fn unit(x: u64) -> f64 {
+pub(crate) fn unit(x: u64) -> f64 {
     (x >> 11) as f64 / (1_u64 << 53) as f64
 }
 

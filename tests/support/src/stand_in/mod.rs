@@ -11,6 +11,7 @@ mod record;
 mod server;
 
 pub use faults::{Fault, Faults, Scope};
+pub(crate) use faults::{mix, unit};
 pub use record::Recorded;
 
 pub(crate) use record::Log;
