@@ -17,6 +17,7 @@ mod gateway;
 mod health;
 pub mod http;
 mod kong;
+mod matching;
 mod model;
 pub mod order;
 mod plan;

@@ -67,10 +67,10 @@ pub struct Withheld {
     pub by: &'static str,
 }
 
-/// Something of somebody else's stands where ours should.
+/// Something cannot be as wanted: somebody else's stands where ours should, or two things contradict each other.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Conflict {
-    /// What we would have written.
+    /// What is not, or not wholly, as wanted.
     pub key: ObjectKey,
     /// Whose it is and what to do, for people.
     pub reason: String,

@@ -8,6 +8,7 @@
 //! causeway.namespace:NAMESPACE  │ together: what it was made for, so that it is found again when nothing names it
 //! causeway.service:SERVICE      ┘
 //! causeway.group:GROUP          the instance group
+//! causeway.port:PORT            the port under which a target is registered, where it stands at another one
 //! ```
 //!
 //! Golden: an upgrade must change nothing by itself, so neither the words nor the escape may change.
@@ -24,6 +25,7 @@ const REGISTRY: &str = "causeway.registry:";
 const NAMESPACE: &str = "causeway.namespace:";
 pub(crate) const SERVICE: &str = "causeway.service:";
 const GROUP: &str = "causeway.group:";
+const PORT: &str = "causeway.port:";
 
 /// A deployment and one of its tasks: what bears both of its tags is ours.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,6 +79,11 @@ pub fn group_tag(group: &str) -> String {
     format!("{GROUP}{}", escape(group))
 }
 
+/// The tag of a target that stands at another port than its instance is registered with.
+pub fn port_tag(registered: u16) -> String {
+    format!("{PORT}{registered}")
+}
+
 /// The three tags that say which registered service an object was made for.
 pub fn selector(registry: &str, namespace: &str, service: &str) -> Tags {
     [(REGISTRY, registry), (NAMESPACE, namespace), (SERVICE, service)]
@@ -108,9 +115,9 @@ pub(crate) fn is_owner(tag: &str) -> bool {
     tag.starts_with(OWNER)
 }
 
-/// Whether a tag names an instance group.
-pub(crate) fn is_group(tag: &str) -> bool {
-    tag.starts_with(GROUP)
+/// Whether a tag says something of an object that may change while the object stays.
+pub(crate) fn is_detail(tag: &str) -> bool {
+    tag.starts_with(GROUP) || tag.starts_with(PORT)
 }
 
 /// What an object's tags say about who made it and for what.
@@ -128,6 +135,8 @@ pub struct Marks {
     pub service: Option<String>,
     /// The instance group.
     pub group: Option<String>,
+    /// The port under which a target is registered, where it stands at another one.
+    pub port: Option<u16>,
 }
 
 impl Marks {
@@ -141,6 +150,7 @@ impl Marks {
             namespace: value(NAMESPACE),
             service: value(SERVICE),
             group: value(GROUP),
+            port: value(PORT).and_then(|port| port.parse().ok()),
         }
     }
 }
@@ -192,6 +202,8 @@ mod tests {
         let mut tags = mark.tags().clone();
         tags.extend(selector("nacos,a", "a/b%", "DEFAULT_GROUP@@订单\t1"));
         tags.insert(group_tag("version-1"));
+        tags.insert(port_tag(8080));
+        assert_eq!(Marks::read(&tags).port, Some(8080));
         let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
         assert_eq!(
             tags,
@@ -200,6 +212,7 @@ mod tests {
                 "causeway.group:version-1",
                 "causeway.namespace:a%2Fb%25",
                 "causeway.owner:causeway",
+                "causeway.port:8080",
                 "causeway.registry:nacos%2Ca",
                 "causeway.service:DEFAULT_GROUP@@订单%091",
                 "causeway.task:nacos-to-kong",

@@ -20,8 +20,9 @@ impl Differences {
         let mut found = Self::default();
         for (name, value) in want {
             let stands = live.get(name).unwrap_or(&Value::Null);
-            if !covers(stands, value) {
-                found.note(name, over(stands, value), stands.clone());
+            if !is_as_wanted(name, stands, value) {
+                let value = if name == MAP { value.clone() } else { over(stands, value) };
+                found.note(name, value, stands.clone());
             }
         }
         found
@@ -32,10 +33,10 @@ impl Differences {
         self.before.insert(name.to_owned(), before);
     }
 
-    /// Adds the tags that are missing. Those of other people stay, and of ours only the name of another group
-    /// goes.
+    /// Adds the tags that are missing. Those of other people stay, and of ours only what says another detail
+    /// goes: another group, another port.
     pub(super) fn note_tags(&mut self, want: &Tags, live: &Tags) {
-        let stays = live.iter().filter(|tag| !tags::is_group(tag) || want.contains(*tag));
+        let stays = live.iter().filter(|tag| !tags::is_detail(tag) || want.contains(*tag));
         let merged: Tags = stays.chain(want).cloned().collect();
         if merged != *live {
             self.note("tags", list(&merged), list(live));
@@ -69,9 +70,16 @@ pub(crate) fn satisfied(want: &Fields, entity: &Value) -> bool {
         let stands = entity.get(name).unwrap_or(&Value::Null);
         match (name.as_str(), value, stands) {
             ("tags", Value::Array(want), Value::Array(stands)) => want.iter().all(|tag| stands.contains(tag)),
-            _ => covers(stands, value),
+            _ => is_as_wanted(name, stands, value),
         }
     })
+}
+
+/// A field that is a map, whose entries are all wanted or not at all, and no record.
+const MAP: &str = "headers";
+
+fn is_as_wanted(name: &str, stands: &Value, want: &Value) -> bool {
+    covers(stands, want) && (name != MAP || covers(want, stands))
 }
 
 /// Tags as Kong writes them.
@@ -158,6 +166,17 @@ mod tests {
             json!({"active": {"http_path": "/up", "timeout": 1}, "threshold": 0})
         );
         assert_eq!(found.before["healthchecks"], live["healthchecks"]);
+    }
+
+    /// A header that is left over would keep a route from matching.
+    #[test]
+    fn the_headers_of_a_route_are_wanted_as_a_whole() {
+        let fields = |headers: Value| Fields::from_iter([("headers".to_owned(), headers)]);
+        let live = fields(json!({"x-version": ["1"], "x-old": ["a"]}));
+        let found = Differences::of(&fields(json!({"x-version": ["1"]})), &live);
+        assert_eq!(found.fields["headers"], json!({"x-version": ["1"]}));
+        assert!(Differences::of(&live, &live).fields.is_empty());
+        assert!(Differences::of(&fields(json!({})), &fields(Value::Null)).fields.is_empty());
     }
 
     #[test]

@@ -10,6 +10,7 @@
 
 mod fields;
 mod retire;
+mod route;
 mod standing;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -21,8 +22,8 @@ use serde_json::Value;
 use crate::tags::Marks;
 use crate::{
     Change, Conflict, Context, Desired, Existence, Fields, Kept, LiveObject, LiveTarget, LiveUpstream,
-    ObjectKey, Plan, Policy, Route, Service, Tags, Target, TargetAddress, Upkeep, Upstream, Waiting,
-    Withheld, World, Write, order,
+    ObjectKey, Plan, Policy, Service, Tags, Target, TargetAddress, Upkeep, Upstream, Waiting, Withheld,
+    World, Write, order,
 };
 pub(crate) use fields::satisfied;
 use fields::{Differences, list};
@@ -37,7 +38,14 @@ const WEIGHT_IS_THEIRS: &str = "fields: { weight: create-only }";
 /// What does not bear the mark of `context` is never changed or deleted. Equal inputs give equal plans, and
 /// after a plan has been applied and recorded, the next one is empty.
 pub fn diff(desired: &Desired, world: &World, context: &Context) -> Plan {
-    let mut diff = Diff { desired, world, context, plan: Plan::default(), blocked: BTreeSet::new() };
+    let mut diff = Diff {
+        desired,
+        world,
+        context,
+        plan: Plan::default(),
+        blocked: BTreeSet::new(),
+        yielding: BTreeSet::new(),
+    };
     for (name, upstream) in &desired.upstreams {
         diff.upstream(name, upstream);
     }
@@ -62,6 +70,8 @@ struct Diff<'a> {
     plan: Plan,
     /// What is wanted here but not ours to make: nothing of ours is led there.
     blocked: BTreeSet<ObjectKey>,
+    /// Routes that are wanted, and go because another one matches the same requests.
+    yielding: BTreeSet<ObjectKey>,
 }
 
 impl Diff<'_> {
@@ -175,18 +185,6 @@ impl Diff<'_> {
             key,
             self.world.service(name),
             ("host", &upstream, &want.host),
-            &want.tags,
-            &want.fields,
-        );
-    }
-
-    fn route(&mut self, name: &str, want: &Route) {
-        let key = ObjectKey::Route(name.to_owned());
-        let service = ObjectKey::Service(want.service.clone());
-        self.dependent(
-            key,
-            self.world.route(name),
-            ("service", &service, &want.service),
             &want.tags,
             &want.fields,
         );

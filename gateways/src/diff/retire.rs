@@ -6,6 +6,9 @@ use super::Diff;
 use super::standing::Standing;
 use crate::{Change, Kept, LiveUpstream, ObjectKey, Retiring, Write};
 
+/// Why most things go.
+const UNWANTED: &str = "no longer wanted by any entry of the task";
+
 impl Diff<'_> {
     /// Routes first, then services, then upstreams: what uses a thing is looked at before the thing.
     pub(super) fn retire(&mut self) {
@@ -38,7 +41,7 @@ impl Diff<'_> {
         match key {
             ObjectKey::Upstream(name) => self.desired.upstreams.contains_key(name),
             ObjectKey::Service(name) => self.desired.services.contains_key(name),
-            ObjectKey::Route(name) => self.desired.routes.contains_key(name),
+            ObjectKey::Route(name) => self.desired.routes.contains_key(name) && !self.yielding.contains(key),
             ObjectKey::Target(..) => false,
         }
     }
@@ -133,7 +136,9 @@ impl Diff<'_> {
     }
 
     fn go(&mut self, key: &ObjectKey, id: &str, unused: bool) {
-        let change = deletion(key.clone(), id, "no longer wanted by any entry of the task");
+        let yields = self.yielding.contains(key);
+        let reason = if yields { "another one matches the same requests" } else { UNWANTED };
+        let change = deletion(key.clone(), id, reason);
         if !self.may(&change) || (unused && self.context.retire.contains(key)) {
             self.put(change);
         } else {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{LiveObject, LiveUpstream};
+use crate::matching::Matching;
 use crate::{ObjectKey, Tags, tags};
 
 /// Kept in step with the maps of a world by whoever changes those.
@@ -13,6 +14,8 @@ pub(super) struct Index {
     tagged: BTreeMap<String, BTreeMap<ObjectKey, usize>>,
     /// The services that lead to an upstream, the routes that lead to a service.
     users: BTreeMap<ObjectKey, BTreeSet<String>>,
+    /// Routes by what [`Matching::handles`] says of them.
+    routes: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Index {
@@ -24,6 +27,12 @@ impl Index {
 
     pub(super) fn users<'a>(&'a self, of: &ObjectKey) -> impl Iterator<Item = &'a str> + use<'a> {
         self.users.get(of).into_iter().flatten().map(String::as_str)
+    }
+
+    /// The names of the routes that may meet one with these handles.
+    pub(super) fn routes(&self, handles: &BTreeSet<String>) -> BTreeSet<&str> {
+        let found = handles.iter().filter_map(|handle| self.routes.get(handle));
+        found.flatten().map(String::as_str).collect()
     }
 
     pub(super) fn add_upstream(&mut self, name: &str, upstream: &LiveUpstream) {
@@ -53,16 +62,18 @@ impl Index {
         if let Some((used, user)) = usage(key, object) {
             self.users.entry(used).or_default().insert(user.to_owned());
         }
+        for (handle, route) in handles(key, object) {
+            self.routes.entry(handle).or_default().insert(route.to_owned());
+        }
     }
 
     pub(super) fn remove_object(&mut self, key: &ObjectKey, object: &LiveObject) {
         self.remove(key, &object.tags);
-        let Some((used, user)) = usage(key, object) else { return };
-        if let Some(users) = self.users.get_mut(&used) {
-            users.remove(user);
-            if users.is_empty() {
-                self.users.remove(&used);
-            }
+        if let Some((used, user)) = usage(key, object) {
+            take_out(&mut self.users, &used, user);
+        }
+        for (handle, route) in handles(key, object) {
+            take_out(&mut self.routes, &handle, route);
         }
     }
 
@@ -90,6 +101,25 @@ impl Index {
             }
         }
     }
+}
+
+fn take_out<K: Ord>(names: &mut BTreeMap<K, BTreeSet<String>>, under: &K, name: &str) {
+    let Some(found) = names.get_mut(under) else { return };
+    found.remove(name);
+    if found.is_empty() {
+        names.remove(under);
+    }
+}
+
+/// What a route is found by, beside its name.
+fn handles<'a>(key: &'a ObjectKey, object: &LiveObject) -> impl Iterator<Item = (String, &'a str)> + use<'a> {
+    let route = match key {
+        ObjectKey::Route(name) => Matching::of(&object.fields).map(|matching| (matching, name.as_str())),
+        _ => None,
+    };
+    route
+        .into_iter()
+        .flat_map(|(matching, name)| matching.handles().into_iter().map(move |handle| (handle, name)))
 }
 
 /// What an object uses, and the name by which it does.

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::matching::Matching;
 use crate::order::Verb;
 use crate::{Change, Effect, Fields, ObjectKey, Tags, TargetAddress};
 use index::Index;
@@ -173,6 +174,16 @@ impl World {
     /// Names of the routes that lead to this service.
     pub fn routes_leading_to<'a>(&'a self, service: &str) -> impl Iterator<Item = &'a str> + use<'a> {
         self.index.users(&ObjectKey::Service(service.to_owned()))
+    }
+
+    /// The routes that match requests which `matching` does too, and neither by more than the other; by name.
+    pub(crate) fn routes_meeting<'a>(
+        &'a self,
+        matching: &'a Matching,
+    ) -> impl Iterator<Item = (&'a str, &'a LiveObject)> {
+        let found = self.index.routes(&matching.handles()).into_iter();
+        let found = found.filter_map(|name| Some((name, self.routes.get(name)?)));
+        found.filter(|(_, route)| Matching::of(&route.fields).is_some_and(|it| it.meets(matching)))
     }
 
     /// Upstreams, services and routes that bear all of `selector`, and upstreams with a target that does.

@@ -2,6 +2,7 @@
 
 mod limits;
 pub(crate) mod random;
+mod routes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

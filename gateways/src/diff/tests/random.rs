@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::{address, apply, context, ours, standing};
+use crate::matching::Matching;
 use crate::tags::{group_tag, selector};
 use crate::{
     Context, Desired, Existence, Fields, LiveObject, LiveTarget, LiveUpstream, Mark, ObjectKey, Route,
@@ -41,6 +42,17 @@ fn live_object(leads_to: impl Strategy<Value = Option<String>>) -> impl Strategy
     })
 }
 
+/// Some match requests, and some of those the same ones.
+fn paths() -> impl Strategy<Value = Fields> {
+    let paths = proptest::collection::btree_set("/[xyz]", 0..2);
+    paths.prop_map(|paths| Fields::from_iter([("paths".to_owned(), paths.into_iter().collect())]))
+}
+
+fn live_route() -> impl Strategy<Value = LiveObject> {
+    (live_object(name().prop_map(Some)), paths())
+        .prop_map(|(route, paths)| LiveObject { fields: Arc::new(paths), ..route })
+}
+
 fn live_upstream() -> impl Strategy<Value = LiveUpstream> {
     let target = (tags_found(), 0..3u32, "[a-f0-9]{12}").prop_map(|(tags, weight, id)| LiveTarget {
         id,
@@ -56,7 +68,7 @@ prop_compose! {
     pub(crate) fn world()(
         upstreams in proptest::collection::btree_map(name(), live_upstream(), 0..4),
         services in proptest::collection::btree_map(name(), live_object(name().prop_map(Some)), 0..4),
-        routes in proptest::collection::btree_map(name(), live_object(name().prop_map(Some)), 0..4),
+        routes in proptest::collection::btree_map(name(), live_route(), 0..4),
         plugin in proptest::option::weighted(0.2, name()),
     ) -> World {
         let mut world = World::default();
@@ -85,7 +97,7 @@ pub(crate) fn desired() -> impl Strategy<Value = Desired> {
     });
     let service =
         (name(), 0..3u8).prop_map(move |(host, n)| Service { host, tags: ours(), fields: fields(n) });
-    let route = name().prop_map(|service| Route { service, tags: ours(), fields: Fields::new() });
+    let route = (name(), paths()).prop_map(|(service, fields)| Route { service, tags: ours(), fields });
     (
         proptest::collection::btree_map(name(), upstream, 0..4),
         proptest::collection::btree_map(name(), service, 0..3),
@@ -167,6 +179,23 @@ proptest! {
     }
 
     #[test]
+    fn no_route_is_made_or_changed_to_match_what_another_one_does(desired in desired(), world in world()) {
+        let context = Context { retire: may_retire(true), ..context() };
+        let after = apply(&world, &diff(&desired, &world, &context));
+        let meeting = |world: &World, name: &str| {
+            let matching = world.route(name).and_then(|route| Matching::of(&route.fields));
+            matching.map_or_else(BTreeSet::new, |it| {
+                world.routes_meeting(&it).map(|(other, _)| other.to_owned()).collect::<BTreeSet<_>>()
+            })
+        };
+        for name in after.routes().keys() {
+            let (before, now) = (meeting(&world, name), meeting(&after, name));
+            let new: Vec<_> = now.difference(&before).filter(|other| *other != name).collect();
+            prop_assert!(new.is_empty(), "{name} has come to meet {new:?}");
+        }
+    }
+
+    #[test]
     fn the_index_finds_what_a_walk_would(world in world(), desired in desired()) {
         let context = Context { retire: may_retire(true), ..context() };
         let world = apply(&world, &diff(&desired, &world, &context));
@@ -181,6 +210,15 @@ proptest! {
         walk.extend(of(world.services(), ObjectKey::Service));
         walk.extend(of(world.routes(), ObjectKey::Route));
         prop_assert_eq!(world.made_for(&context.selector), walk);
+        for (name, route) in world.routes() {
+            let Some(matching) = Matching::of(&route.fields) else { continue };
+            let found: Vec<&str> = world.routes_meeting(&matching).map(|(name, _)| name).collect();
+            let meets = |other: &LiveObject| Matching::of(&other.fields).is_some_and(|it| it.meets(&matching));
+            let walk: Vec<&str> =
+                world.routes().iter().filter(|(_, it)| meets(it)).map(|(name, _)| name.as_str()).collect();
+            prop_assert!(found.contains(&name.as_str()));
+            prop_assert_eq!(found, walk);
+        }
         for name in ["a", "b", "c"] {
             let users: Vec<&str> = world.services_leading_to(name).collect();
             let walk: Vec<&str> =
