@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use causeway::config::{
     Destination, Dialect, Group, KongTemplates, MatchEntry, Mode, Pattern, Policy, RegistryKind, Selector,
-    Task, Upkeep,
+    Setting, Task, Upkeep,
 };
 use causeway::model::{Address, Instance, ServiceKey, Snapshot, Weight};
 use causeway::project::matcher::{Decision, decide};
@@ -27,7 +27,13 @@ fn group(name: &str, pairs: &[(&str, &str)]) -> Group {
 
 fn entry(select: Selector, groups: Vec<Group>) -> MatchEntry {
     let hold = Duration::from_secs(60);
-    MatchEntry { select, exclude: Vec::new(), groups, kong: KongTemplates::default(), hold }
+    MatchEntry { select, exclude: Vec::new(), groups, kong: KongTemplates::default(), route: None, hold }
+}
+
+/// Settings that are values.
+fn values(fields: serde_json::Value) -> BTreeMap<String, Setting> {
+    let fields = fields.as_object().unwrap().clone();
+    fields.into_iter().map(|(name, value)| (name, Setting::Value(value))).collect()
 }
 
 fn task(matches: Vec<MatchEntry>) -> Task {
@@ -122,8 +128,8 @@ fn golden_tags() {
 #[test]
 fn templates_name_fields_of_services_and_upstreams() {
     let mut task = orders_task();
-    task.matches[0].kong.service = BTreeMap::from([("retries".to_owned(), json!(2))]);
-    task.matches[0].kong.upstream = BTreeMap::from([("slots".to_owned(), json!(1000))]);
+    task.matches[0].kong.service = values(json!({ "retries": 2 }));
+    task.matches[0].kong.upstream = values(json!({ "slots": 1000 }));
     let desired = run(&task, &orders(vec![])).desired;
     assert!(desired.services.values().all(|s| json!(s.fields) == json!({"retries": 2})));
     assert!(desired.upstreams.values().all(|u| json!(u.fields) == json!({"slots": 1000})));
@@ -205,7 +211,7 @@ fn all_pairs_of_a_group_have_to_be_equal() {
 fn an_upstream_of_the_users_own_name_is_only_filled() {
     let mut task = orders_task();
     task.matches[0].groups[1].upstream_name = Some("my-own-upstream".to_owned());
-    task.matches[0].kong.upstream = BTreeMap::from([("slots".to_owned(), json!(1000))]);
+    task.matches[0].kong.upstream = values(json!({ "slots": 1000 }));
     let desired = run(&task, &orders(vec![at("10.0.0.1", "2")])).desired;
     let filled = &desired.upstreams["my-own-upstream"];
     assert_eq!(filled.existence, Existence::Filled);

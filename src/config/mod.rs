@@ -23,19 +23,21 @@ mod names;
 mod pattern;
 mod provider;
 mod secret;
+mod template;
 mod tree;
 mod words;
 mod written;
 
 pub use mistakes::{Finding, Mistakes};
 pub use model::{
-    Admin, Config, Destination, Dialect, Gateway, GatewayKind, Group, HealthCheck, KongTemplates, MatchEntry,
-    Mode, Policy, Registry, RegistryKind, Report, ReportKind, ReportTarget, Selector, SourceProtect, Task,
-    Tls, Upkeep,
+    Admin, Config, Destination, Dialect, FieldType, FromMetadata, Gateway, GatewayKind, Group, HealthCheck,
+    KongTemplates, MatchEntry, Mode, Policy, Registry, RegistryKind, Report, ReportKind, ReportTarget,
+    RouteTemplate, Selector, Setting, SourceProtect, Task, Tls, Upkeep,
 };
 pub use pattern::Pattern;
 pub use provider::load;
 pub use secret::Secret;
+pub use template::{Placeholder, Template};
 
 use check::Manners;
 use mistakes::Findings;

@@ -127,7 +127,7 @@ fn whole(expression: &str) -> String {
 }
 
 /// Regex errors draw the expression over several lines and end with a line that says what is wrong.
-fn last_line(message: &str) -> String {
+pub(crate) fn last_line(message: &str) -> String {
     let last = message.lines().last().unwrap_or(message).trim();
     last.strip_prefix("error: ").unwrap_or(last).to_owned()
 }

@@ -1,6 +1,6 @@
 //! Instance groups, and which instances are sent traffic.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use causeway_gateways::TargetAddress;
 
@@ -23,19 +23,31 @@ pub(super) struct Candidates<'a> {
 ///
 /// When no enabled, unisolated instance is healthy, all of them count as healthy: traffic to doubtful instances beats none,
 /// and a registry that lost touch with its clients must not switch a service off.
-pub(super) fn candidates(snapshot: &Snapshot) -> Candidates<'_> {
+/// `port` says at which port an instance is a target; of two at one address the first by its registered one stays.
+pub(super) fn candidates(snapshot: &Snapshot, port: impl Fn(&Instance) -> u16) -> Candidates<'_> {
     let all_unhealthy = !snapshot.instances.values().any(Instance::usable)
         && snapshot.instances.values().any(Instance::wanted);
     let mut candidates = Candidates { targets: BTreeMap::new(), skipped: Vec::new(), all_unhealthy };
     for (address, instance) in &snapshot.instances {
-        match kept_out(instance, all_unhealthy).map_or_else(|| target_address(instance), Err) {
-            Ok(target) => {
-                candidates.targets.insert(target, instance);
-            }
-            Err(reason) => candidates.skipped.push(Skipped { address: address.clone(), reason }),
+        let target =
+            kept_out(instance, all_unhealthy).map_or_else(|| target_address(instance, port(instance)), Err);
+        if let Err(reason) = target.and_then(|target| candidates.add(target, instance)) {
+            candidates.skipped.push(Skipped { address: address.clone(), reason });
         }
     }
     candidates
+}
+
+impl<'a> Candidates<'a> {
+    fn add(&mut self, target: TargetAddress, instance: &'a Instance) -> Result<(), Reason> {
+        match self.targets.entry(target) {
+            Entry::Vacant(free) => {
+                free.insert(instance);
+                Ok(())
+            }
+            Entry::Occupied(taken) => Err(Reason::SameTarget(taken.get().address.clone())),
+        }
+    }
 }
 
 fn kept_out(instance: &Instance, all_unhealthy: bool) -> Option<Reason> {
@@ -47,12 +59,12 @@ fn kept_out(instance: &Instance, all_unhealthy: bool) -> Option<Reason> {
     }
 }
 
-fn target_address(instance: &Instance) -> Result<TargetAddress, Reason> {
-    let address = &instance.address;
-    if address.port == 0 {
+fn target_address(instance: &Instance, port: u16) -> Result<TargetAddress, Reason> {
+    if port == 0 {
         return Err(Reason::NoPort);
     }
-    TargetAddress::new(&address.host, address.port).map_err(|error| Reason::InvalidAddress(error.to_string()))
+    TargetAddress::new(&instance.address.host, port)
+        .map_err(|error| Reason::InvalidAddress(error.to_string()))
 }
 
 /// One group of a service: a name, the pairs that its instances have, and maybe an upstream that its user made.
@@ -64,6 +76,11 @@ pub(super) struct Filter<'a> {
 }
 
 impl Filter<'_> {
+    /// The value that an instance must have for a metadata key to be in the group.
+    pub(super) fn value_of(&self, key: &str) -> Option<&String> {
+        self.metadata?.get(key)
+    }
+
     /// Whether an instance has all the pairs.
     pub(super) fn holds(&self, instance: &Instance) -> bool {
         let mut pairs = self.metadata.into_iter().flatten();

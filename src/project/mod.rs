@@ -4,19 +4,25 @@
 //!  Task ──matcher──▶ entry ┐
 //!                          ├─ groups ─▶ one upstream a group, one target an instance ┐
 //!  Snapshot ───────────────┘            (usable ones; weights in Kong's integers)    ├─▶ Desired
-//!                                        naming, tags ───────────────────────────────┘
+//!                                        naming, tags ───────────────────────────────┤
+//!                                        template: fields, also from metadata ───────┤
+//!                                        route: routes, and services of groups ──────┘
 //! ```
 
 mod groups;
 pub mod matcher;
 pub mod naming;
+mod route;
+mod template;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
 use causeway_gateways::tags::{self, Mark};
-use causeway_gateways::{Desired, Existence, Fields, Service, Tags, Target, TargetAddress, Upstream};
+use causeway_gateways::{
+    Conflict, Desired, Existence, ObjectKey, Service, Tags, Target, TargetAddress, Upstream,
+};
 
 use crate::config::{Dialect, MatchEntry, RegistryKind, Task};
 use crate::model::{Address, Instance, ServiceKey, Snapshot};
@@ -51,6 +57,8 @@ pub struct Projected {
     pub groups: Vec<GroupSummary>,
     /// No enabled, unisolated instance is healthy, so all of them count as healthy.
     pub all_unhealthy: bool,
+    /// What the instances and the templates contradict each other in.
+    pub conflicts: Vec<Conflict>,
 }
 
 /// An instance that is no target.
@@ -75,12 +83,14 @@ pub enum Reason {
     NoPort,
     /// The gateway would refuse its address; in whose words.
     InvalidAddress(String),
+    /// Its target would be that of another instance, which is registered at this address.
+    SameTarget(Address),
 }
 
 impl Reason {
     /// Whether the registration is at fault, so that somebody should be told; the others are ordinary states.
     pub fn is_mistake(&self) -> bool {
-        matches!(self, Self::NoPort | Self::InvalidAddress(_))
+        matches!(self, Self::NoPort | Self::InvalidAddress(_) | Self::SameTarget(_))
     }
 }
 
@@ -92,6 +102,7 @@ impl fmt::Display for Reason {
             Self::Unhealthy => f.write_str("it is unhealthy while others are healthy"),
             Self::NoPort => f.write_str("it is registered without a port"),
             Self::InvalidAddress(error) => f.write_str(error),
+            Self::SameTarget(other) => write!(f, "instance {other} has the same host and port in Kong"),
         }
     }
 }
@@ -111,63 +122,104 @@ pub struct GroupSummary {
     pub name_taken: bool,
 }
 
+/// One instance group on its way into what is desired.
+struct Group<'a> {
+    filter: groups::Filter<'a>,
+    summary: GroupSummary,
+    /// Its instances that are sent traffic.
+    members: Vec<&'a Instance>,
+}
+
 /// Projects one service.
 pub fn project(request: &Projection<'_>, snapshot: &Snapshot) -> Projected {
-    let candidates = groups::candidates(snapshot);
-    let (mut upstreams, mut groups) = (BTreeMap::new(), Vec::new());
+    let template = &request.entry.kong.service;
+    let candidates = groups::candidates(snapshot, |instance| template::target_port(template, instance));
+    let (mut desired, mut groups, mut conflicts) = (Desired::default(), Vec::new(), Vec::new());
     for filter in groups::filters(request.entry) {
-        let (name, upstream) = upstream(request, &snapshot.key, filter, &candidates.targets);
-        let targets = upstream.targets.keys().cloned().collect();
-        let name_taken = upstreams.contains_key(&name);
-        groups.push(GroupSummary {
+        let (name, upstream, told) = upstream(request, &snapshot.key, filter, &candidates.targets);
+        let summary = GroupSummary {
             name: filter.name.to_owned(),
             upstream: name.clone(),
-            targets,
+            targets: upstream.targets.keys().cloned().collect(),
             unhealthy: groups::unhealthy(filter, snapshot, candidates.all_unhealthy),
-            name_taken,
-        });
-        upstreams.entry(name).or_insert(upstream);
+            name_taken: desired.upstreams.contains_key(&name),
+        };
+        let members = candidates.targets.values().copied().filter(|it| filter.holds(it)).collect();
+        groups.push(Group { filter, summary, members });
+        conflicts.extend(conflict(ObjectKey::Upstream(name.clone()), &told));
+        desired.upstreams.entry(name).or_insert(upstream);
     }
-    let services = BTreeMap::from([service(request, &snapshot.key, &groups)]);
+    let (name, service, told) = service(request, &snapshot.key, &groups);
+    conflicts.extend(conflict(ObjectKey::Service(name.clone()), &told));
+    desired.services.insert(name, service);
+    route::add(request, &snapshot.key, &groups, &mut desired, &mut conflicts);
     Projected {
-        desired: Desired { upstreams, services, ..Desired::default() },
+        desired,
         skipped: candidates.skipped,
-        groups,
+        groups: groups.into_iter().map(|group| group.summary).collect(),
         all_unhealthy: candidates.all_unhealthy,
+        conflicts,
     }
 }
 
+/// What is told of one object, if anything is.
+fn conflict(key: ObjectKey, told: &[String]) -> Option<Conflict> {
+    (!told.is_empty()).then(|| Conflict { key, reason: told.join("; ") })
+}
+
+/// An upstream with its name, and what is to be told about its fields.
 fn upstream(
     request: &Projection<'_>,
     key: &ServiceKey,
     filter: groups::Filter<'_>,
     candidates: &BTreeMap<TargetAddress, &Instance>,
-) -> (String, Upstream) {
+) -> (String, Upstream, Vec<String>) {
     let tags = marks(request, key, Some(filter.name));
-    let members = candidates.iter().filter(|(_, instance)| filter.holds(instance));
-    let shared = Arc::new(tags.clone());
-    let target =
-        |i: &Instance| Target { weight: i.weight.scaled(DEFAULT_WEIGHT, MAX_WEIGHT), tags: shared.clone() };
-    let targets = members.map(|(address, instance)| (address.clone(), target(instance))).collect();
+    let members: BTreeMap<_, _> = candidates.iter().filter(|(_, instance)| filter.holds(instance)).collect();
+    let targets = targets(&members, &tags);
     let derived = naming::upstream_name(&request.task.source, key, filter.name);
     let name = filter.upstream_name.map_or(derived, str::to_owned);
     if filter.upstream_name.is_some() {
-        return (name, Upstream { existence: Existence::Filled, targets, ..Upstream::default() });
+        let upstream = Upstream { existence: Existence::Filled, targets, ..Upstream::default() };
+        return (name, upstream, Vec::new());
     }
+    let members: Vec<&Instance> = members.into_values().copied().collect();
+    let filled = template::of_upstream(&request.entry.kong.upstream, &members);
     let upstream = Upstream {
         existence: Existence::Owned { fillable: fillable(request.task, request.source_kind) },
         tags: with_template(tags, request.entry),
-        fields: fields(&request.entry.kong.upstream),
+        fields: filled.fields,
         targets,
     };
-    (name, upstream)
+    (name, upstream, filled.told)
 }
 
-fn service(request: &Projection<'_>, key: &ServiceKey, groups: &[GroupSummary]) -> (String, Service) {
-    let host = groups.first().map(|default| default.upstream.clone()).unwrap_or_default();
+fn targets(members: &BTreeMap<&TargetAddress, &&Instance>, tags: &Tags) -> BTreeMap<TargetAddress, Target> {
+    let shared = Arc::new(tags.clone());
+    let tags_of = |address: &TargetAddress, instance: &Instance| match template::port_tag(address, instance) {
+        Some(port) => Arc::new(tags.iter().cloned().chain([port]).collect()),
+        None => shared.clone(),
+    };
+    let target = |address: &TargetAddress, instance: &Instance| Target {
+        weight: instance.weight.scaled(DEFAULT_WEIGHT, MAX_WEIGHT),
+        tags: tags_of(address, instance),
+    };
+    members.iter().map(|(address, instance)| ((*address).clone(), target(address, instance))).collect()
+}
+
+/// The service with its name, and what is to be told about its fields.
+fn service(
+    request: &Projection<'_>,
+    key: &ServiceKey,
+    groups: &[Group<'_>],
+) -> (String, Service, Vec<String>) {
+    let default = groups.first();
+    let host = default.map(|group| group.summary.upstream.clone()).unwrap_or_default();
+    let members = default.map(|group| group.members.as_slice()).unwrap_or_default();
+    let filled = template::of_service(&request.entry.kong.service, members);
     let tags = with_template(marks(request, key, None), request.entry);
-    let service = Service { host, tags, fields: fields(&request.entry.kong.service) };
-    (naming::service_name(&request.task.source, key), service)
+    let service = Service { host, tags, fields: filled.fields };
+    (naming::service_name(&request.task.source, key), service, filled.told)
 }
 
 /// The tags that say whose an object is and what it was made for; of one instance group when one is given.
@@ -190,8 +242,4 @@ pub fn fillable(task: &Task, source_kind: RegistryKind) -> Tags {
 fn with_template(mut tags: Tags, entry: &MatchEntry) -> Tags {
     tags.extend(entry.kong.tags.iter().cloned());
     tags
-}
-
-fn fields(template: &BTreeMap<String, serde_json::Value>) -> Fields {
-    template.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
 }

@@ -32,17 +32,17 @@ pub fn service_name(source: &str, key: &ServiceKey) -> String {
 
 /// The name of the Kong service that serves one group of it alone, for routes that choose a group.
 pub fn group_service_name(source: &str, key: &ServiceKey, group: &str) -> String {
-    format!("{}~{}", stem(source, key), escape(group, Dots::Escaped))
+    format!("{}~{}", stem(source, key), label(group))
 }
 
 /// The name of the upstream of one group.
 pub fn upstream_name(source: &str, key: &ServiceKey, group: &str) -> String {
-    never_digits_only(format!("{}.{}", stem(source, key), escape(group, Dots::Escaped)))
+    never_digits_only(format!("{}.{}", stem(source, key), label(group)))
 }
 
 /// What the names of all objects of one source begin with, but for those of digits and dots only.
 pub fn prefix(source: &str) -> String {
-    format!("{}.", escape(source, Dots::Escaped))
+    format!("{}.", label(source))
 }
 
 /// Reads a Kong service's name back; `None` for a name that is not one of ours.
@@ -68,9 +68,19 @@ pub fn parse_upstream_name(name: &str) -> Option<Parts> {
     (again == name).then_some(Parts { group: Some(group), ..parts })
 }
 
+/// A part of a key as it stands in names, without dots: it is one label of a host.
+pub fn label(part: &str) -> String {
+    escape(part, Dots::Escaped)
+}
+
+/// A part of a key as it stands in names, its inner dots kept.
+pub fn dotted(part: &str) -> String {
+    escape(part, Dots::Kept)
+}
+
 fn stem(source: &str, key: &ServiceKey) -> String {
-    let (source, namespace) = (escape(source, Dots::Escaped), escape(&key.namespace, Dots::Escaped));
-    format!("{source}.{namespace}.{}", escape(&key.service, Dots::Kept))
+    let (source, namespace) = (label(source), label(&key.namespace));
+    format!("{source}.{namespace}.{}", dotted(&key.service))
 }
 
 /// Only the service part may hold dots, so the first two dots end source and namespace.

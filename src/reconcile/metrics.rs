@@ -136,7 +136,11 @@ impl Metrics {
             Unit::Seconds,
             self.propagation.clone(),
         );
-        into.register("conflict", "A name or address that somebody else holds", self.conflicts.clone());
+        into.register(
+            "conflict",
+            "Something that cannot be as wanted, such as a name that somebody else holds",
+            self.conflicts.clone(),
+        );
         into.register("held", "Removals that wait", self.held.clone());
         into.register("withheld", "Changes that a task's settings keep back", self.withheld.clone());
         into.register("failing", "Services whose last reconcile failed", self.failing.clone());

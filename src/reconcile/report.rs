@@ -205,6 +205,7 @@ fn counts(gateway: &GatewayHandle) -> Counts {
         counts.targets += targets.filter(|(_, target)| target.tags.contains(&owner)).count();
     }
     counts.services = world.services().values().filter(|object| object.tags.contains(&owner)).count();
+    counts.routes = world.routes().values().filter(|object| object.tags.contains(&owner)).count();
     counts
 }
 

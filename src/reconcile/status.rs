@@ -85,7 +85,7 @@ pub struct GatewayStatus {
     /// Its nodes, where each holds everything on its own.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub nodes: Vec<NodeStatus>,
-    /// Upstreams, targets and services that bear this deployment's mark.
+    /// Upstreams, targets, services and routes that bear this deployment's mark.
     pub ours: Counts,
     /// Objects under our mark whose task is not configured any more.
     pub leftovers: Vec<String>,
@@ -111,6 +111,8 @@ pub struct Counts {
     pub targets: usize,
     /// Services.
     pub services: usize,
+    /// Routes.
+    pub routes: usize,
 }
 
 /// One task.
@@ -136,7 +138,7 @@ pub struct TaskStatus {
     pub changes: u64,
     /// Services that fail, with the reason.
     pub failing: Vec<Problem>,
-    /// Names and addresses that somebody else holds.
+    /// Names, addresses and requests that somebody else holds, and what instances contradict each other in.
     pub conflicts: Vec<Problem>,
     /// Upstreams to be filled that do not exist yet, and what else cannot be carried.
     pub waiting: Vec<Problem>,

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use causeway_gateways::{
-    Context, Desired, Limits, LiveTarget, Mark, ObjectKey, Plan, Policy, Target, TargetAddress, Upkeep,
-    Upstream, World, Write, diff,
+    Context, Desired, Limits, LiveTarget, Mark, Marks, ObjectKey, Plan, Policy, Target, TargetAddress,
+    Upkeep, Upstream, World, Write, diff,
 };
 
 use crate::config::{self, RegistryKind};
@@ -97,7 +97,11 @@ pub fn turn(inputs: &Inputs<'_>) -> Turn {
     if gone {
         desired = Desired::default();
     }
-    Turn { plan: plan(inputs, &desired), held, desired, projected: Some(projected), unread: false }
+    let mut plan = plan(inputs, &desired);
+    if !gone {
+        plan.conflicts.extend(projected.conflicts.iter().cloned());
+    }
+    Turn { plan, held, desired, projected: Some(projected), unread: false }
 }
 
 fn plan(inputs: &Inputs<'_>, desired: &Desired) -> Plan {
@@ -146,7 +150,7 @@ fn keep_held(
             ours.filter(|(target, _)| !upstream.targets.contains_key(*target)).collect();
         let last = upstream.targets.is_empty();
         for (target, live) in unwanted {
-            if let Some(held) = held(inputs, reading, group, target, last, hold) {
+            if let Some(held) = held(inputs, reading, group, &instance_address(target, live), last, hold) {
                 keep(upstream, target, live);
                 kept.push(HeldTarget { upstream: group.upstream.clone(), target: target.clone(), held });
             }
@@ -165,18 +169,22 @@ fn held(
     inputs: &Inputs<'_>,
     reading: &Reading,
     group: &GroupSummary,
-    target: &TargetAddress,
+    address: &Address,
     last_of_upstream: bool,
     hold: Duration,
 ) -> Option<Held> {
-    let (host, port) = target.parts();
-    let address = Address::new(host, port);
-    let shown = reading.snapshot.instances.contains_key(&address);
-    if shown && !group.unhealthy.contains(&address) {
+    let shown = reading.snapshot.instances.contains_key(address);
+    if shown && !group.unhealthy.contains(address) {
         return None;
     }
-    match inputs.guard.verdict_with_hold(inputs.now, inputs.key, &address, last_of_upstream, hold) {
+    match inputs.guard.verdict_with_hold(inputs.now, inputs.key, address, last_of_upstream, hold) {
         Verdict::Remove => None,
         Verdict::Held(held) => Some(held),
     }
+}
+
+/// Where the instance of a standing target is registered: its tag says so where the target stands at another port.
+pub(super) fn instance_address(target: &TargetAddress, live: &LiveTarget) -> Address {
+    let (host, port) = target.parts();
+    Address::new(host, Marks::read(&live.tags).port.unwrap_or(port))
 }

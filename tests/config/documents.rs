@@ -3,8 +3,8 @@
 use std::{path::PathBuf, time::Duration};
 
 use causeway::config::{
-    Destination, Dialect, GatewayKind, MatchEntry, Mode, Pattern, Policy, RegistryKind, ReportKind,
-    ReportTarget, Secret, Selector, Tls, Upkeep,
+    Destination, Dialect, FieldType, FromMetadata, GatewayKind, MatchEntry, Mode, Pattern, Policy,
+    RegistryKind, ReportKind, ReportTarget, Secret, Selector, Setting, Tls, Upkeep,
 };
 use serde_json::json;
 
@@ -140,11 +140,19 @@ fn the_entries_of_a_full_document() {
     assert_eq!(orders.groups[0].metadata["version"], "1.10", "metadata is text as written");
     assert_eq!(orders.groups[0].metadata["zone"], "yes");
     assert_eq!(orders.groups[1].upstream_name.as_deref(), Some("my-own-upstream"));
-    assert_eq!(orders.kong.service["retries"], json!(3), "the task's");
-    assert_eq!(orders.kong.service["read_timeout"], json!(5000), "the defaults'");
-    assert_eq!(orders.kong.upstream["slots"], json!(10), "the entry's own");
-    assert_eq!(orders.kong.upstream["healthchecks"], json!({ "threshold": 0 }));
+    assert_eq!(orders.kong.service["retries"], Setting::Value(json!(3)), "the task's");
+    assert_eq!(orders.kong.service["read_timeout"], Setting::Value(json!(5000)), "the defaults'");
+    assert_eq!(orders.kong.upstream["slots"], Setting::Value(json!(10)), "the entry's own");
+    assert_eq!(orders.kong.upstream["healthchecks"], Setting::Value(json!({ "threshold": 0 })));
     assert_eq!(orders.kong.tags, ["orders"]);
+    let protocol =
+        FieldType::Word(&["http", "https", "grpc", "grpcs", "tcp", "tls", "tls_passthrough", "udp"]);
+    let from =
+        |key: &str, otherwise, of| Setting::Metadata(FromMetadata { key: key.to_owned(), otherwise, of });
+    assert_eq!(orders.kong.service["protocol"], from("protocol", Some(json!("grpc")), protocol));
+    let port = FieldType::Integer { least: 0, most: 65_535 };
+    assert_eq!(orders.kong.service["port"], from("gRPC_port", None, port));
+    assert_eq!(orders.kong.upstream["host_header"], from("domain", None, FieldType::Host));
     assert_eq!(trade.select.service, Pattern::regex("TRADE__[a-z]+").unwrap());
     assert_eq!((trade.hold, trade.kong.tags.clone()), (secs(90), vec!["edge".to_owned()]));
     assert!(trade.fits("prod", "TRADE__pay"));

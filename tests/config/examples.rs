@@ -61,6 +61,7 @@ fn entry(namespace: &str, service: Pattern) -> MatchEntry {
         exclude: vec![],
         groups: vec![],
         kong: KongTemplates::default(),
+        route: None,
         hold: MINUTE,
     }
 }

@@ -7,6 +7,7 @@ mod examples;
 mod foreign;
 mod meaning;
 mod mistakes;
+mod routes;
 mod schema;
 mod secrets;
 

@@ -181,7 +181,10 @@ const WRONG_VALUES: &[(&str, &str)] = &[
     ("defaults: { exclude: [{ service_pattern: \"(\" }] }", "`(` is no regular expression: unclosed group"),
     ("defaults: { kong: { service: { retires: 1 } } }", "unknown key `retires` (did you mean `retries`?)"),
     ("defaults: { kong: { service: { host: a } } }", "unknown key `host`"),
-    ("defaults: { kong: { upstream: { slots: 1000.5 } } }", "expected a whole number, found `1000.5`"),
+    (
+        "defaults: { kong: { upstream: { slots: 1000.5 } } }",
+        "expected a whole number or a table, found `1000.5`",
+    ),
 ];
 
 #[test]

@@ -19,6 +19,8 @@ mod planning;
 mod policies;
 mod program;
 mod retiring;
+mod routing;
 mod stage;
+mod templating;
 mod under_traffic;
 mod why;

@@ -74,6 +74,12 @@ fn fit(scalar: &Scalar, schema: &Json, manners: Manners) -> Option<Result<Typed,
 
 fn in_range(number: f64, schema: &Json) -> Result<(), String> {
     let bound = |name: &str| schema[name].as_f64();
+    let known: Vec<&Json> =
+        schema["enum"].as_array().into_iter().flatten().filter(|it| it.is_number()).collect();
+    if !known.is_empty() && known.iter().all(|it| it.as_f64() != Some(number)) {
+        let known: Vec<String> = known.into_iter().map(Json::to_string).collect();
+        return Err(format!("is none of {}", known.join(", ")));
+    }
     match (bound("minimum"), bound("maximum"), bound("const")) {
         (Some(least), _, _) if number < least => Err(format!("is less than {least}")),
         (_, Some(most), _) if number > most => Err(format!("is more than {most}")),

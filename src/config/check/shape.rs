@@ -74,7 +74,8 @@ impl<'s> Schema<'s> {
             shape.words.push(word);
             return;
         }
-        if let Some(words) = schema["enum"].as_array() {
+        // A list of numbers is one of the bounds of its type.
+        if let Some(words) = schema["enum"].as_array().filter(|words| words.iter().any(Json::is_string)) {
             shape.words.extend(words.iter().filter_map(Json::as_str));
             return;
         }

@@ -1,14 +1,18 @@
 //! A checked native document becomes the compiled configuration.
 
 mod endpoint;
+mod kong;
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
-use self::endpoint::{gateway, registry};
+use self::{
+    endpoint::{gateway, registry},
+    kong::{layered, route},
+};
 use super::{
     model::{
-        Admin, Config, Destination, Dialect, Gateway, Group, HealthCheck, KongTemplates, MatchEntry, Mode,
-        Policy, Registry, Report, ReportKind, ReportTarget, Selector, Task, Upkeep,
+        Admin, Config, Destination, Dialect, Gateway, Group, HealthCheck, MatchEntry, Mode, Policy, Registry,
+        Report, ReportKind, ReportTarget, Selector, Task, Upkeep,
     },
     pattern::Pattern,
     written::{self, Document, MethodKind},
@@ -99,8 +103,8 @@ fn task(written: written::Task, defaults: &written::Shared, ends: &mut Ends) -> 
         written::Destination::Gateway(inline) => Destination::Gateway(ends.add_gateway(gateway(*inline))),
     };
     let hold = hold(&written.shared).unwrap_or_else(|| ends.hold_of(&source));
-    let kong = layered(KongTemplates::default(), [&defaults.kong, &written.shared.kong]);
-    let excludes = defaults.exclude.iter().chain(&written.shared.exclude);
+    let farther = [defaults, &written.shared];
+    let excludes = defaults.exclude.iter().chain(&written.shared.exclude).cloned().map(selector).collect();
     Task {
         name: written.name,
         enable: written.enable.unwrap_or(true),
@@ -110,18 +114,27 @@ fn task(written: written::Task, defaults: &written::Shared, ends: &mut Ends) -> 
         source,
         destination,
         mode: mode(written.mode),
-        matches: written.r#match.into_iter().map(|entry| match_entry(entry, &kong, hold)).collect(),
-        excludes: excludes.cloned().map(selector).collect(),
+        matches: written.r#match.into_iter().map(|entry| match_entry(entry, farther, hold)).collect(),
+        excludes,
         hold,
         dialect: Dialect::Native,
     }
 }
 
-fn match_entry(written: written::MatchEntry, kong: &KongTemplates, task_hold: Duration) -> MatchEntry {
+/// `farther` are the defaults and the task.
+fn match_entry(
+    written: written::MatchEntry,
+    farther: [&written::Shared; 2],
+    task_hold: Duration,
+) -> MatchEntry {
+    let [defaults, task] = farther;
+    let layers = [defaults, task, &written.shared];
+    let (kong, route) = (layered(layers), route(layers));
     MatchEntry {
         select: selector(written.select),
         hold: hold(&written.shared).unwrap_or(task_hold),
-        kong: layered(kong.clone(), [&written.shared.kong]),
+        kong,
+        route,
         exclude: written.shared.exclude.into_iter().map(selector).collect(),
         groups: written.groups.into_iter().map(group).collect(),
     }
@@ -142,21 +155,6 @@ fn group(written: written::Group) -> Group {
 
 fn hold(shared: &written::Shared) -> Option<Duration> {
     shared.protect.as_ref()?.hold.as_ref().map(|hold| hold.0)
-}
-
-/// Lays nearer templates over farther ones, field by field; nearer tags stand in place of farther ones.
-fn layered<'k>(
-    mut base: KongTemplates,
-    nearer: impl IntoIterator<Item = &'k Option<written::Kong>>,
-) -> KongTemplates {
-    for kong in nearer.into_iter().flatten() {
-        base.service.extend(kong.service.0.clone());
-        base.upstream.extend(kong.upstream.0.clone());
-        if let Some(tags) = &kong.tags {
-            base.tags.clone_from(tags);
-        }
-    }
-    base
 }
 
 fn policy(written: written::Policy) -> Policy {

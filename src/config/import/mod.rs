@@ -52,5 +52,12 @@ fn task(name: String, source: String, destination: Destination, hold: Duration, 
 
 /// An entry that has only what every foreign entry has.
 fn entry(select: Selector, hold: Duration) -> MatchEntry {
-    MatchEntry { select, exclude: Vec::new(), groups: Vec::new(), kong: KongTemplates::default(), hold }
+    MatchEntry {
+        select,
+        exclude: Vec::new(),
+        groups: Vec::new(),
+        kong: KongTemplates::default(),
+        route: None,
+        hold,
+    }
 }

@@ -8,12 +8,14 @@
 //! Everything is a plain value with `PartialEq`, so that a reload is a comparison of two of them.
 
 mod ends;
+mod kong;
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use sha2::{Digest as _, Sha256};
 
 pub use ends::{Gateway, GatewayKind, Registry, RegistryKind, SourceProtect, Tls};
+pub use kong::{FieldType, FromMetadata, KongTemplates, RouteTemplate, Setting};
 
 use super::{pattern::Pattern, secret::Secret};
 
@@ -221,6 +223,8 @@ pub struct MatchEntry {
     pub groups: Vec<Group>,
     /// Settings for Kong's entities.
     pub kong: KongTemplates,
+    /// The routes to make; none when Kong's users make them.
+    pub route: Option<RouteTemplate>,
     /// How long what has vanished is held.
     pub hold: Duration,
 }
@@ -243,18 +247,6 @@ pub struct Group {
     pub metadata: BTreeMap<String, String>,
     /// An upstream that the user made and that is to be filled, in place of one of our own.
     pub upstream_name: Option<String>,
-}
-
-/// What to set on Kong's entities beyond what Causeway itself needs. Only fields named here are owned
-/// after creation. Values are as Kong's Admin API takes them.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct KongTemplates {
-    /// Fields of services.
-    pub service: BTreeMap<String, serde_json::Value>,
-    /// Fields of upstreams.
-    pub upstream: BTreeMap<String, serde_json::Value>,
-    /// Tags to add to services and upstreams.
-    pub tags: Vec<String>,
 }
 
 /// The probing of registries and gateways.

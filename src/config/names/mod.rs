@@ -3,6 +3,7 @@
 
 mod ends;
 mod rest;
+mod route;
 mod tasks;
 
 pub(crate) use ends::{EndKind, Ends};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{EndKind, Ends, Item, ends::Known, is, items, shown};
+use super::{EndKind, Ends, Item, ends::Known, is, items, route, shown};
 use crate::config::{
     mistakes::{Findings, Path},
     tree::Node,
@@ -14,12 +14,15 @@ const RESERVED: [&str; 2] = ["default", "split"];
 pub(super) fn check(root: &Node, ends: &Ends<'_>, findings: &mut Findings) {
     let defaults = root.get("defaults");
     if let Some(defaults) = defaults {
-        check_excludes(defaults, &Path::default().key("defaults"), findings);
+        let path = Path::default().key("defaults");
+        check_excludes(defaults, &path, findings);
+        route::check(defaults, &path, findings);
     }
     let tasks = items(root, "tasks", &Path::default());
     unique_names(&tasks, "task", findings);
     for (path, task) in &tasks {
         check_task(task, path, ends, findings);
+        check_routes(task, path, defaults.unwrap_or(root), findings);
     }
     let enabled: Vec<Item<'_>> = tasks.into_iter().filter(|(_, task)| !is(task, "enable", false)).collect();
     check_claims(&enabled, ends, findings);
@@ -49,6 +52,17 @@ fn check_task<'t>(task: &'t Node, path: &Path, ends: &Ends<'t>, findings: &mut F
     }
     check_fields(task, path, &entries, findings);
     tell_repeated_entries(&entries, findings);
+}
+
+/// The routes of a task and of its entries; `defaults` stands behind both.
+fn check_routes(task: &Node, path: &Path, defaults: &Node, findings: &mut Findings) {
+    route::check(task, path, findings);
+    for (entry_path, entry) in items(task, "match", path) {
+        route::check(entry, &entry_path, findings);
+        let is_exact = exact(entry).is_some();
+        let farthest = (Path::default().key("defaults"), defaults);
+        route::check_entry(&[(entry_path, entry), (path.clone(), task), farthest], is_exact, findings);
+    }
 }
 
 fn check_ends<'t>(task: &'t Node, path: &Path, ends: &Ends<'t>, findings: &mut Findings) {

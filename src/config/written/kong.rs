@@ -5,7 +5,9 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+
+use crate::config::model::FieldType;
 
 /// What to set on Kong's services and upstreams. Only what is named here is owned after creation.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -17,9 +19,56 @@ pub(crate) struct Kong {
     /// Fields of upstreams.
     #[serde(default)]
     pub(crate) upstream: UpstreamFields,
-    /// Tags to add to services and upstreams.
+    /// Tags to add to services, upstreams and routes.
     pub(crate) tags: Option<Vec<String>>,
 }
+
+/// A field's name and what it takes.
+type Fields = [(&'static str, FieldType)];
+
+const TIMEOUT: FieldType = FieldType::Integer { least: 1, most: 2_147_483_646 };
+
+/// The fields of services.
+pub(crate) const SERVICE: &Fields = &[
+    (
+        "protocol",
+        FieldType::Word(&["http", "https", "grpc", "grpcs", "tcp", "tls", "tls_passthrough", "udp"]),
+    ),
+    ("port", FieldType::Integer { least: 0, most: 65_535 }),
+    ("path", FieldType::Path),
+    ("retries", FieldType::Integer { least: 0, most: 32_767 }),
+    ("connect_timeout", TIMEOUT),
+    ("write_timeout", TIMEOUT),
+    ("read_timeout", TIMEOUT),
+    ("tls_verify", FieldType::Boolean),
+    ("tls_verify_depth", FieldType::Integer { least: 0, most: 64 }),
+    ("client_certificate", FieldType::Record),
+    ("ca_certificates", FieldType::List),
+    ("enabled", FieldType::Boolean),
+];
+
+const HASH_INPUT: FieldType =
+    FieldType::Word(&["none", "consumer", "ip", "header", "cookie", "path", "query_arg", "uri_capture"]);
+
+/// The fields of upstreams.
+pub(crate) const UPSTREAM: &Fields = &[
+    ("algorithm", FieldType::Word(&["round-robin", "least-connections", "consistent-hashing", "latency"])),
+    ("slots", FieldType::Integer { least: 10, most: 65_536 }),
+    ("hash_on", HASH_INPUT),
+    ("hash_fallback", HASH_INPUT),
+    ("hash_on_header", FieldType::Text),
+    ("hash_fallback_header", FieldType::Text),
+    ("hash_on_cookie", FieldType::Text),
+    ("hash_on_cookie_path", FieldType::Text),
+    ("hash_on_query_arg", FieldType::Text),
+    ("hash_fallback_query_arg", FieldType::Text),
+    ("hash_on_uri_capture", FieldType::Text),
+    ("hash_fallback_uri_capture", FieldType::Text),
+    ("host_header", FieldType::Host),
+    ("use_srv_name", FieldType::Boolean),
+    ("client_certificate", FieldType::Record),
+    ("healthchecks", FieldType::Record),
+];
 
 /// Fields of a Kong service, by name.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -32,27 +81,7 @@ impl JsonSchema for ServiceFields {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let protocols = ["http", "https", "grpc", "grpcs", "tcp", "tls", "tls_passthrough", "udp"];
-        let timeout = json!({ "type": "integer", "minimum": 1, "maximum": 2_147_483_646, "description": "Milliseconds." });
-        json_schema!({
-            "type": "object",
-            "description": "Fields of Kong's services.",
-            "additionalProperties": false,
-            "properties": {
-                "protocol": { "enum": protocols },
-                "port": { "type": "integer", "minimum": 0, "maximum": 65535 },
-                "path": { "type": "string" },
-                "retries": { "type": "integer", "minimum": 0, "maximum": 32767 },
-                "connect_timeout": timeout,
-                "write_timeout": timeout,
-                "read_timeout": timeout,
-                "tls_verify": { "type": "boolean" },
-                "tls_verify_depth": { "type": "integer", "minimum": 0, "maximum": 64 },
-                "client_certificate": { "type": "object" },
-                "ca_certificates": { "type": "array", "items": { "type": "string" } },
-                "enabled": { "type": "boolean" },
-            },
-        })
+        table("Fields of Kong's services.", SERVICE)
     }
 }
 
@@ -67,30 +96,46 @@ impl JsonSchema for UpstreamFields {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let inputs = ["none", "consumer", "ip", "header", "cookie", "path", "query_arg", "uri_capture"];
-        let text = json!({ "type": "string" });
-        json_schema!({
-            "type": "object",
-            "description": "Fields of Kong's upstreams.",
-            "additionalProperties": false,
-            "properties": {
-                "algorithm": { "enum": ["round-robin", "least-connections", "consistent-hashing", "latency"] },
-                "slots": { "type": "integer", "minimum": 10, "maximum": 65536 },
-                "hash_on": { "enum": inputs },
-                "hash_fallback": { "enum": inputs },
-                "hash_on_header": text,
-                "hash_fallback_header": text,
-                "hash_on_cookie": text,
-                "hash_on_cookie_path": text,
-                "hash_on_query_arg": text,
-                "hash_fallback_query_arg": text,
-                "hash_on_uri_capture": text,
-                "hash_fallback_uri_capture": text,
-                "host_header": text,
-                "use_srv_name": { "type": "boolean" },
-                "client_certificate": { "type": "object" },
-                "healthchecks": { "type": "object", "description": "As Kong's Admin API takes it." },
-            },
-        })
+        table("Fields of Kong's upstreams.", UPSTREAM)
+    }
+}
+
+fn table(about: &str, fields: &Fields) -> Schema {
+    let properties = fields.iter().map(|(name, of)| ((*name).to_owned(), setting(*of)));
+    json_schema!({
+        "type": "object",
+        "description": about,
+        "additionalProperties": false,
+        "properties": properties.collect::<Map<_, _>>(),
+    })
+}
+
+/// A value, or the metadata key that it is taken from.
+fn setting(of: FieldType) -> Value {
+    let literal = literal(of);
+    if !of.is_told_by_metadata() {
+        return literal;
+    }
+    let from_metadata = json!({
+        "type": "object",
+        "description": "Taken from the metadata of the instances.",
+        "additionalProperties": false,
+        "required": ["metadata"],
+        "properties": {
+            "metadata": { "type": "string", "minLength": 1, "description": "The metadata key." },
+            "else": literal,
+        },
+    });
+    json!({ "anyOf": [literal, from_metadata] })
+}
+
+fn literal(of: FieldType) -> Value {
+    match of {
+        FieldType::Integer { least, most } => json!({ "type": "integer", "minimum": least, "maximum": most }),
+        FieldType::Boolean => json!({ "type": "boolean" }),
+        FieldType::Word(words) => json!({ "enum": words }),
+        FieldType::Path | FieldType::Host | FieldType::Text => json!({ "type": "string" }),
+        FieldType::Record => json!({ "type": "object", "description": "As Kong's Admin API takes it." }),
+        FieldType::List => json!({ "type": "array", "items": { "type": "string" } }),
     }
 }

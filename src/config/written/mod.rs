@@ -3,6 +3,7 @@
 
 mod endpoint;
 mod kong;
+mod route;
 mod schema;
 
 use std::collections::BTreeMap;
@@ -11,7 +12,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub(crate) use endpoint::{Gateway, KongApi, Registry, Server, SourceProtect, Tls, WithUser};
-pub(crate) use kong::Kong;
+pub(crate) use kong::{Kong, SERVICE as SERVICE_FIELDS, UPSTREAM as UPSTREAM_FIELDS};
+pub(crate) use route::{Route, Values};
 pub(crate) use schema::NATIVE_SCHEMA;
 
 use super::{
@@ -83,6 +85,8 @@ pub(crate) struct Shared {
     pub(crate) protect: Option<Protect>,
     /// Settings for Kong's entities.
     pub(crate) kong: Option<Kong>,
+    /// The routes that Kong gets; each key of it may stand elsewhere too. Default: none.
+    pub(crate) route: Option<Route>,
 }
 
 /// The guard's settings that may differ by task and match entry.

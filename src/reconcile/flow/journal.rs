@@ -18,7 +18,7 @@ impl Flow {
             self.metrics.conflicts.get_or_create(&label(&conflict.key)).set(1);
             tracing::warn!(
                 task = %self.task.name, service = %key, object = %conflict.key, reason = %conflict.reason,
-                "somebody else's object stands where ours should; it is left alone"
+                "a conflict: it is not as wanted until that is solved"
             );
         }
     }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use causeway_gateways::{Mark, ObjectKey, Retry, TargetAddress};
+use causeway_gateways::{Mark, ObjectKey, Retry};
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -24,7 +24,7 @@ use super::permit::Permits;
 use super::progress::PassProgress;
 use super::queue::Queue;
 use super::source::{SourceEvent, SourceHandle};
-use super::turn::Turn;
+use super::turn::{Turn, instance_address};
 use crate::config;
 use crate::model::{Address, ServiceKey};
 
@@ -106,7 +106,7 @@ impl Flow {
         let targets = upstreams.flat_map(|upstream| upstream.targets.iter().flatten());
         targets
             .filter(|(_, target)| self.mark.owns(&target.tags))
-            .map(|(target, _)| address_of(target))
+            .map(|(target, live)| instance_address(target, live))
             .collect()
     }
 
@@ -256,9 +256,4 @@ pub enum Removals {
     AfterQuiet,
     /// At once: a single pass has no events to wait for.
     Now,
-}
-
-fn address_of(target: &TargetAddress) -> Address {
-    let (host, port) = target.parts();
-    Address::new(host, port)
 }

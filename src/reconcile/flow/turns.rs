@@ -1,15 +1,15 @@
 //! One service's turn, with its I/O: read what is missing, plan, carry out, settle.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 
 use causeway_gateways::{Applied, GatewayError, ObjectKey, Plan, Retry, Write};
 use tokio::time::Instant;
 
-use super::{Flow, Outcome, Removals, address_of};
+use super::{Flow, Outcome, Removals};
 use crate::model::{Address, ServiceKey};
 use crate::reconcile::metrics::TaskLabel;
-use crate::reconcile::turn::{Inputs, Turn, turn};
+use crate::reconcile::turn::{Inputs, Turn, instance_address, turn};
 
 /// How often one turn reads again and plans anew before it waits for its backoff.
 const ROUNDS: usize = 6;
@@ -54,7 +54,8 @@ impl Flow {
                 }
                 Some(NextReading::Uses(due)) => {
                     let read = self.gateway.read_uses(upstreams_of(&due)).await;
-                    unused = due;
+                    // With a route its service goes, in one plan: what was asked for stays asked for.
+                    unused.extend(due);
                     read
                 }
                 None => {
@@ -136,12 +137,13 @@ impl Flow {
 
     /// Applies a plan. `Err` when the turn must end here and be tried again later.
     async fn apply(&self, key: &ServiceKey, plan: &Plan, outcome: &mut Outcome) -> Result<(), GatewayError> {
+        let going = self.going(plan);
         let applied = self.gateway.apply(plan).await;
         outcome.changes += applied.done.len();
         self.changes.fetch_add(applied.done.len() as u64, Ordering::Relaxed);
         self.count(&applied);
         self.log_changes(key, &applied);
-        self.source_forgets(key, &applied);
+        self.source_forgets(key, &going, &applied);
         let later = applied.failed.iter().find(|failure| failure.error.retry != Retry::ReadAgain);
         if let Some(failure) = later {
             let message = format!("{}: {}", failure.change.key, failure.error);
@@ -161,15 +163,22 @@ impl Flow {
         self.gateway.read_names(upstreams, services, routes).await
     }
 
-    /// Tells the guard which addresses stand no more.
-    fn source_forgets(&self, key: &ServiceKey, applied: &Applied) {
-        let deleted = applied.done.iter().filter(|(change, _)| matches!(change.write, Write::Delete { .. }));
-        let addresses: BTreeSet<Address> = deleted
-            .filter_map(|(change, _)| match &change.key {
-                ObjectKey::Target(_, target) => Some(address_of(target)),
-                _ => None,
-            })
-            .collect();
+    /// Where the instances are registered whose targets a plan deletes.
+    fn going(&self, plan: &Plan) -> BTreeMap<ObjectKey, Address> {
+        let world = self.gateway.world();
+        let deleted = plan.changes.iter().filter(|change| matches!(change.write, Write::Delete { .. }));
+        let addresses = deleted.filter_map(|change| {
+            let ObjectKey::Target(upstream, target) = &change.key else { return None };
+            let live = world.upstream(upstream)?.targets.as_ref()?.get(target)?;
+            Some((change.key.clone(), instance_address(target, live)))
+        });
+        addresses.collect()
+    }
+
+    /// Tells the guard which of the addresses that were to go stand no more.
+    fn source_forgets(&self, key: &ServiceKey, going: &BTreeMap<ObjectKey, Address>, applied: &Applied) {
+        let gone = applied.done.iter().filter_map(|(change, _)| going.get(&change.key));
+        let addresses: BTreeSet<Address> = gone.cloned().collect();
         if addresses.is_empty() {
             return;
         }

@@ -1,12 +1,15 @@
 //! Texts with a form: each form has a name in the schema, a check with a message for people, and the type
 //! that it becomes.
 
+mod route;
+
 use std::{borrow::Cow, fmt, marker::PhantomData, net::SocketAddr, time::Duration};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de::Error};
 
 use super::{duration, pattern::Pattern};
+pub(crate) use route::{GroupText, HostTemplate, HttpMethod, PathTemplate, ServiceText};
 
 /// A form of text.
 pub(crate) trait Form {
@@ -66,7 +69,7 @@ impl<F: Form> JsonSchema for Text<F> {
 pub(crate) type Check = fn(&str) -> Result<(), String>;
 
 /// Every form's name and check.
-pub(crate) const CHECKS: [(&str, Check); 8] = [
+pub(crate) const CHECKS: [(&str, Check); 13] = [
     (Length::NAME, by::<Length>),
     (Period::NAME, by::<Period>),
     (Glob::NAME, by::<Glob>),
@@ -75,6 +78,11 @@ pub(crate) const CHECKS: [(&str, Check); 8] = [
     (Listen::NAME, by::<Listen>),
     (KongUrl::NAME, by::<KongUrl>),
     (Address::NAME, by::<Address>),
+    (PathTemplate::NAME, by::<PathTemplate>),
+    (HostTemplate::NAME, by::<HostTemplate>),
+    (ServiceText::NAME, by::<ServiceText>),
+    (GroupText::NAME, by::<GroupText>),
+    (HttpMethod::NAME, by::<HttpMethod>),
 ];
 
 fn by<F: Form>(text: &str) -> Result<(), String> {
