@@ -145,7 +145,10 @@ async fn the_admin_server_says_how_it_stands_to_those_who_may_know() {
     let status: serde_json::Value = get("/api/v1/status").await.json().await.unwrap();
     let task = &status["tasks"][0];
     assert_eq!((&task["state"], &task["services"], &task["done"]), (&"running".into(), &3.into(), &3.into()));
-    assert_eq!(status["gateways"][0]["ours"], json!({ "upstreams": 6, "targets": 9, "services": 3 }));
+    assert_eq!(
+        status["gateways"][0]["ours"],
+        json!({ "upstreams": 6, "targets": 9, "services": 3, "routes": 0 })
+    );
     assert_eq!(status["registries"][0]["state"], "known");
     let metrics = get("/metrics").await;
     let form = metrics.headers()["content-type"].to_str().unwrap().to_owned();
