@@ -121,6 +121,12 @@ async fn a_kong_that_hangs_does_not_keep_it_from_stopping_and_what_was_cut_off_i
     assert!(program.log().contains("default/s000 of task t"), "{}", program.log());
 }
 
+fn assert_stands(status: &serde_json::Value) {
+    let ours = json!({ "upstreams": 6, "targets": 9, "services": 3, "routes": 0 });
+    assert_eq!(status["gateways"][0]["ours"], ours);
+    assert_eq!(status["registries"][0]["state"], "known");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_admin_server_says_how_it_stands_to_those_who_may_know() {
     let desk = Desk::new(KongStandIn::start().await, ", token: admins-own").await;
@@ -145,11 +151,7 @@ async fn the_admin_server_says_how_it_stands_to_those_who_may_know() {
     let status: serde_json::Value = get("/api/v1/status").await.json().await.unwrap();
     let task = &status["tasks"][0];
     assert_eq!((&task["state"], &task["services"], &task["done"]), (&"running".into(), &3.into(), &3.into()));
-    assert_eq!(
-        status["gateways"][0]["ours"],
-        json!({ "upstreams": 6, "targets": 9, "services": 3, "routes": 0 })
-    );
-    assert_eq!(status["registries"][0]["state"], "known");
+    assert_stands(&status);
     let metrics = get("/metrics").await;
     let form = metrics.headers()["content-type"].to_str().unwrap().to_owned();
     assert!(form.starts_with("application/openmetrics-text"), "{form}");
