@@ -7,6 +7,7 @@
 //! ```
 
 mod capabilities;
+pub mod consul;
 pub mod file;
 mod http;
 mod marks;
@@ -78,6 +79,10 @@ pub fn build(registry: &config::Registry) -> Result<Arc<dyn Source>, String> {
         RegistryKind::Nacos => {
             let nacos = nacos::Nacos::new(nacos::NacosSettings::from(registry));
             Ok(Arc::new(nacos.map_err(|error| format!("the registry {name} can't be used: {error}"))?))
+        }
+        RegistryKind::Consul => {
+            let consul = consul::Consul::new(consul::ConsulSettings::from(registry));
+            Ok(Arc::new(consul.map_err(|error| format!("the registry {name} can't be used: {error}"))?))
         }
         kind => Err(format!(
             "the registry {name} is of the type `{}`, which this version does not read yet",

@@ -80,7 +80,9 @@ fn the_registries_of_a_full_document() {
     assert_eq!(kinds, expected);
     assert_eq!(config.registries["here"].path, Some(PathBuf::from("services.yaml")));
     assert_eq!(config.registries["polaris"].token, Some(Secret::new("t")));
-    assert_eq!(config.registries["consul"].tls, Some(Tls::default()));
+    let consul = &config.registries["consul"];
+    assert_eq!((consul.tls.as_ref(), consul.datacenter.as_deref()), (Some(&Tls::default()), Some("dc2")));
+    assert_eq!(consul.filter.as_deref(), Some("Service.Meta.tier == \"web\""));
     assert_eq!(config.registries["eureka"].password, Some(Secret::new("p")));
 }
 

@@ -27,6 +27,8 @@ fn registry(name: &str, kind: RegistryKind, address: &str) -> Registry {
         access_key: None,
         secret_key: None,
         region: None,
+        datacenter: None,
+        filter: None,
         namespaces: vec![],
         path: None,
         tls: None,

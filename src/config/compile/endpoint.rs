@@ -24,6 +24,8 @@ impl Registry {
             access_key: None,
             secret_key: None,
             region: None,
+            datacenter: None,
+            filter: None,
             namespaces: Vec::new(),
             path: None,
             tls: None,
@@ -67,9 +69,12 @@ pub(super) fn registry(written: written::Registry, hold: Option<Duration>) -> Re
             region: nacos.region,
             ..server(nacos.server, RegistryKind::Nacos, hold)
         },
-        written::Registry::Consul(consul) => {
-            Registry { token: consul.token, ..server(consul.server, RegistryKind::Consul, hold) }
-        }
+        written::Registry::Consul(consul) => Registry {
+            token: consul.token,
+            datacenter: consul.datacenter,
+            filter: consul.filter,
+            ..server(consul.server, RegistryKind::Consul, hold)
+        },
         written::Registry::Eureka(eureka) => with_user(eureka, RegistryKind::Eureka, hold),
         written::Registry::Zookeeper(zookeeper) => with_user(zookeeper, RegistryKind::Zookeeper, hold),
         written::Registry::ServiceCenter(center) => with_user(center, RegistryKind::ServiceCenter, hold),

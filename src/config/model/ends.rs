@@ -74,6 +74,10 @@ pub struct Registry {
     pub secret_key: Option<Secret>,
     /// The region that newer signatures of an access key need.
     pub region: Option<String>,
+    /// The datacenter to read (Consul); none means that of the server.
+    pub datacenter: Option<String>,
+    /// An expression in the registry's own language that instances must fit (Consul).
+    pub filter: Option<String>,
     /// The namespaces to read; empty means all that the registry lists.
     pub namespaces: Vec<String>,
     /// The file or folder of a `file` registry, relative to the working directory.

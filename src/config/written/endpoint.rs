@@ -69,6 +69,12 @@ pub(crate) struct Consul {
     pub(crate) server: Server,
     /// An ACL token.
     pub(crate) token: Option<Secret>,
+    /// The datacenter to read. Default: that of the server.
+    #[schemars(length(min = 1))]
+    pub(crate) datacenter: Option<String>,
+    /// An expression of Consul's filter language that instances must fit, such as `Service.Meta.tier == "web"`.
+    #[schemars(length(min = 1))]
+    pub(crate) filter: Option<String>,
 }
 
 /// What every registry server has.

@@ -7,6 +7,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -42,7 +43,7 @@ struct State {
 pub struct Proxy {
     address: SocketAddr,
     state: Arc<watch::Sender<State>>,
-    open: Arc<AtomicUsize>,
+    open: Arc<Open>,
     accepting: JoinHandle<()>,
 }
 
@@ -69,7 +70,7 @@ impl Proxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let address = listener.local_addr()?;
         let state = Arc::new(watch::Sender::new(State { mode: Mode::Pass, generation: 0 }));
-        let open = Arc::new(AtomicUsize::new(0));
+        let open = Arc::new(Open::default());
         let acceptor = tls.map(|config| TlsAcceptor::from(Arc::new(config)));
         let carrier =
             Carrier { server: server.to_owned(), acceptor, state: state.clone(), open: open.clone() };
@@ -99,7 +100,12 @@ impl Proxy {
 
     /// How many connections are open.
     pub fn open(&self) -> usize {
-        self.open.load(Ordering::SeqCst)
+        self.open.now.load(Ordering::SeqCst)
+    }
+
+    /// How many were open at the same time at most.
+    pub fn most_open(&self) -> usize {
+        self.open.most.load(Ordering::SeqCst)
     }
 }
 
@@ -115,7 +121,25 @@ struct Carrier {
     server: String,
     acceptor: Option<TlsAcceptor>,
     state: Arc<watch::Sender<State>>,
-    open: Arc<AtomicUsize>,
+    open: Arc<Open>,
+}
+
+/// Connections that are open.
+#[derive(Debug, Default)]
+struct Open {
+    now: AtomicUsize,
+    most: AtomicUsize,
+}
+
+impl Open {
+    fn add(&self) {
+        let now = self.now.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most.fetch_max(now, Ordering::SeqCst);
+    }
+
+    fn remove(&self) {
+        self.now.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl Carrier {
@@ -127,7 +151,7 @@ impl Carrier {
             }
             let carrier = self.clone();
             tokio::spawn(async move {
-                carrier.open.fetch_add(1, Ordering::SeqCst);
+                carrier.open.add();
                 let mut until = state.clone();
                 let generation = state.borrow().generation;
                 tokio::select! {
@@ -135,7 +159,7 @@ impl Carrier {
                     _ = carrier.carry(client, state) => {}
                     _ = until.wait_for(|now| now.generation != generation) => {}
                 }
-                carrier.open.fetch_sub(1, Ordering::SeqCst);
+                carrier.open.remove();
             });
         }
     }
@@ -159,8 +183,16 @@ where
 {
     let (from_client, to_client) = tokio::io::split(client);
     let (from_server, to_server) = tokio::io::split(server);
-    tokio::try_join!(one_way(from_client, to_server, state.clone()), one_way(from_server, to_client, state),)?;
-    Ok(())
+    let mut up = pin!(one_way(from_client, to_server, state.clone()));
+    let down = one_way(from_server, to_client, state);
+    tokio::select! {
+        // No client here closes one direction only, so its end is the connection's. Servers may see it later: Consul answers first.
+        ended = &mut up => ended,
+        ended = down => {
+            ended?;
+            up.await
+        }
+    }
 }
 
 async fn one_way<R, W>(mut from: R, mut to: W, state: watch::Receiver<State>) -> io::Result<()>
@@ -217,7 +249,7 @@ mod tests {
         let proxy = Proxy::start(&echo().await).await.unwrap();
         let mut socket = TcpStream::connect(proxy.address()).await.unwrap();
         assert_eq!(say(&mut socket).await.unwrap(), b'x');
-        assert_eq!(proxy.open(), 1);
+        assert_eq!((proxy.open(), proxy.most_open()), (1, 1));
 
         proxy.set(Mode::Pause);
         assert!(timeout(Duration::from_millis(100), say(&mut socket)).await.is_err());

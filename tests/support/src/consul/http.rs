@@ -68,6 +68,25 @@ impl ConsulHttp {
         self.put("/v1/catalog/deregister", &body).await.map(drop)
     }
 
+    /// Gives an instance's node the address that the instance names for it.
+    ///
+    /// # Errors
+    /// What the server answered.
+    pub async fn move_node(&self, instance: &Registration) -> Result<(), Failure> {
+        let body = json!({ "Node": instance.node, "Address": instance.node_address });
+        self.put("/v1/catalog/register", &body).await.map(drop)
+    }
+
+    /// Gives an instance's node other metadata.
+    ///
+    /// # Errors
+    /// What the server answered.
+    pub async fn touch_node(&self, instance: &Registration, value: &str) -> Result<(), Failure> {
+        let (node, address) = (&instance.node, &instance.node_address);
+        let body = json!({ "Node": node, "Address": address, "NodeMeta": { "touched": value } });
+        self.put("/v1/catalog/register", &body).await.map(drop)
+    }
+
     /// Makes a policy of these rules, or gives it these.
     ///
     /// # Errors

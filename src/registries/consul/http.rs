@@ -1,0 +1,211 @@
+//! Queries to any of the configured servers.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use causeway_gateways::http::client_builder;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Response, StatusCode};
+
+use super::address::Server;
+use super::{ConsulError, ConsulSettings};
+use crate::registries::http::root_cause;
+use crate::registries::tls::Trust;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// For an answer at once. A list of 10,000 services from a busy server takes a while.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// What an answer may take beyond its wait, to which the server adds up to a sixteenth.
+const MARGIN: Duration = Duration::from_secs(4);
+/// Connections without a query; they count in the server's limit as the others do.
+const IDLE_CONNECTIONS: usize = 32;
+/// So many characters of the server's words are quoted.
+const QUOTED: usize = 200;
+
+const INDEX: HeaderName = HeaderName::from_static("x-consul-index");
+const FILTERED: HeaderName = HeaderName::from_static("x-consul-results-filtered-by-acls");
+const DEFAULT_POLICY: HeaderName = HeaderName::from_static("x-consul-default-acl-policy");
+const KNOWN_LEADER: HeaderName = HeaderName::from_static("x-consul-knownleader");
+const TOKEN: HeaderName = HeaderName::from_static("x-consul-token");
+
+/// One query.
+#[derive(Clone, Debug)]
+pub(super) struct Query {
+    /// For people.
+    pub(super) what: String,
+    /// Behind `/v1`, encoded.
+    pub(super) path: String,
+    pub(super) filter: Option<String>,
+    /// How long it may wait for a change.
+    pub(super) wait: Duration,
+}
+
+/// A good and whole answer.
+#[derive(Clone, Debug)]
+pub(super) struct Answer {
+    pub(super) server: String,
+    pub(super) index: u64,
+    /// Whoever has no right to something is shown nothing, without a word.
+    pub(super) default_deny: bool,
+    pub(super) body: bytes::Bytes,
+}
+
+/// HTTP to several servers of one cluster: the one that answered last is asked first.
+pub(super) struct Http {
+    client: reqwest::Client,
+    servers: Vec<Server>,
+    current: AtomicUsize,
+    datacenter: Option<String>,
+    /// A token is sent, so the server tells when it leaves something out.
+    pub(super) has_token: bool,
+}
+
+impl Http {
+    pub(super) fn new(settings: &ConsulSettings) -> Result<Self, ConsulError> {
+        let trust = Trust::read(settings.tls.as_ref()).map_err(ConsulError::Settings)?;
+        let mut headers = HeaderMap::new();
+        if let Some(token) = &settings.token {
+            let unusable = |_| ConsulError::Settings("`token` can't be sent in a header".to_owned());
+            let mut value = HeaderValue::from_str(token.expose()).map_err(unusable)?;
+            value.set_sensitive(true);
+            headers.insert(TOKEN, value);
+        }
+        let has_token = !headers.is_empty();
+        let builder = client_builder()
+            .http1_only()
+            .default_headers(headers)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_max_idle_per_host(IDLE_CONNECTIONS);
+        Ok(Self {
+            client: trust.http(builder).map_err(ConsulError::Settings)?,
+            servers: settings.servers()?,
+            current: AtomicUsize::new(0),
+            datacenter: settings.datacenter.clone(),
+            has_token,
+        })
+    }
+
+    /// Asks the current server. When that fails, another is the current one for the next try.
+    ///
+    /// # Errors
+    /// Whatever isn't a good and whole answer.
+    pub(super) async fn get(&self, query: &Query, index: Option<u64>) -> Result<Answer, ConsulError> {
+        let turn = self.current.load(Ordering::Relaxed);
+        let server = &self.servers[turn % self.servers.len()];
+        let answer = self.get_from(server, query, index).await;
+        if let Err(
+            ConsulError::Unreachable { .. } | ConsulError::NotReady { .. } | ConsulError::Refused { .. },
+        ) = answer
+        {
+            // Of all that fail at once only the first moves on.
+            let _ = self.current.compare_exchange(turn, turn + 1, Ordering::Relaxed, Ordering::Relaxed);
+        }
+        answer
+    }
+
+    async fn get_from(
+        &self,
+        server: &Server,
+        query: &Query,
+        index: Option<u64>,
+    ) -> Result<Answer, ConsulError> {
+        let mut parameters = Vec::new();
+        if let Some(datacenter) = &self.datacenter {
+            parameters.push(("dc", datacenter.clone()));
+        }
+        if let Some(filter) = &query.filter {
+            parameters.push(("filter", filter.clone()));
+        }
+        let mut timeout = TIMEOUT;
+        if let Some(index) = index {
+            parameters.push(("index", index.to_string()));
+            parameters.push(("wait", format!("{}s", query.wait.as_secs())));
+            timeout = query.wait * 17 / 16 + MARGIN;
+        }
+        let unreachable = |error: reqwest::Error| ConsulError::Unreachable {
+            server: server.label.clone(),
+            reason: reason(&error, timeout),
+        };
+        let url = format!("{}/v1{}", server.base, query.path);
+        let request = self.client.get(url).query(&parameters).timeout(timeout);
+        let response = request.send().await.map_err(unreachable)?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        if status != StatusCode::OK {
+            return Err(refusal(server, query, response).await);
+        }
+        let body = response.bytes().await.map_err(unreachable)?;
+        judge(server, query, &headers, body)
+    }
+}
+
+fn reason(error: &reqwest::Error, timeout: Duration) -> String {
+    if error.is_timeout() && !error.is_connect() {
+        return format!("no answer within {} s", timeout.as_secs());
+    }
+    root_cause(error)
+}
+
+async fn refusal(server: &Server, query: &Query, response: Response) -> ConsulError {
+    let (server, what, status) = (server.label.clone(), query.what.clone(), response.status());
+    // The status tells enough when the words are lost.
+    let words = response.text().await.unwrap_or_default();
+    let message = words.trim().chars().take(QUOTED).collect();
+    match status {
+        StatusCode::TOO_MANY_REQUESTS => ConsulError::Busy { server },
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => ConsulError::Denied { server, what, message },
+        status => ConsulError::Refused { server, what, status: status.as_u16(), message },
+    }
+}
+
+/// Whether a 200 holds all that there is. An index is taken from such an answer only.
+fn judge(
+    server: &Server,
+    query: &Query,
+    headers: &HeaderMap,
+    body: bytes::Bytes,
+) -> Result<Answer, ConsulError> {
+    let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let (server, what) = (server.label.clone(), query.what.clone());
+    if text(&FILTERED) == Some("true") {
+        return Err(ConsulError::Filtered { server, what });
+    }
+    if text(&KNOWN_LEADER) == Some("false") {
+        return Err(ConsulError::NotReady { server, reason: "it knows no leader".to_owned() });
+    }
+    let Some(index) = text(&INDEX).and_then(|index| index.parse().ok()) else {
+        let reason = format!("it carries no valid {INDEX}");
+        return Err(ConsulError::Unreadable { server, what, reason });
+    };
+    Ok(Answer { server, index, default_deny: text(&DEFAULT_POLICY) == Some("deny"), body })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(headers: &[(&'static str, &'static str)]) -> Result<Answer, ConsulError> {
+        let server = Server::parse("s:1", false).unwrap();
+        let query = Query { what: "it".to_owned(), path: String::new(), filter: None, wait: Duration::ZERO };
+        let pairs = headers
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+        judge(&server, &query, &pairs.collect(), bytes::Bytes::new())
+    }
+
+    #[test]
+    fn only_a_whole_answer_of_a_led_cluster_is_good() {
+        let good = judged(&[("x-consul-index", "7"), ("x-consul-knownleader", "true")]).unwrap();
+        assert_eq!((good.index, good.default_deny), (7, false));
+        let denying = [("x-consul-index", "7"), ("x-consul-default-acl-policy", "deny")];
+        assert!(judged(&denying).unwrap().default_deny);
+        let told = |headers: &[(&'static str, &'static str)]| judged(headers).unwrap_err();
+        let filtered = told(&[("x-consul-index", "7"), ("x-consul-results-filtered-by-acls", "true")]);
+        assert!(matches!(filtered, ConsulError::Filtered { .. }) && filtered.is_narrow(), "{filtered}");
+        let leaderless = told(&[("x-consul-index", "7"), ("x-consul-knownleader", "false")]);
+        assert!(matches!(leaderless, ConsulError::NotReady { .. }), "{leaderless}");
+        for index in [None, Some(("x-consul-index", "x"))] {
+            let told = told(index.as_slice());
+            assert!(matches!(told, ConsulError::Unreadable { .. }), "{told}");
+        }
+    }
+}

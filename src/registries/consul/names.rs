@@ -1,0 +1,215 @@
+//! Keeps the list of services. It decides which there are, and whether the source can be read at all.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::ExponentialBackoff;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::ConsulError;
+use super::entry::parse_names;
+use super::http::{Answer, Query};
+use super::index::{Cursor, Step};
+use super::shared::{Shared, retry_waits};
+use crate::guard::Scope;
+use crate::registries::{Beginning, Interest};
+
+/// The servers' own service, in every catalogue from the first moment on. It is never carried.
+const OWN_SERVICE: &str = "consul";
+/// How long the query waits for a change. It is the pulse too: a path that swallows everything, and rights that are taken away,
+/// are noticed within this time and a little.
+const WAIT: Duration = Duration::from_secs(10);
+/// Between two readings while services come and go.
+const GAP: Duration = Duration::from_millis(100);
+/// An answer that came sooner though nothing had changed wasn't held back: something on the way doesn't wait.
+const HELD: Duration = Duration::from_secs(1);
+/// Between two readings that failures elsewhere ask for.
+const SUSPICION_GAP: Duration = Duration::from_secs(1);
+const FIRST_RETRY: Duration = Duration::from_millis(200);
+const LAST_RETRY: Duration = Duration::from_secs(5);
+/// A failure that comes sooner may be of a connection alone; then it is tried on another before it is told.
+const QUICK: Duration = Duration::from_secs(5);
+/// A refused connection is told when it lasts.
+const BUSY_PATIENCE: u32 = 3;
+
+/// Reads the list for as long as it is polled.
+pub(super) struct NamesLoop {
+    shared: Arc<Shared>,
+    query: Query,
+    /// All wanted services, when their names are known beforehand.
+    exact: Option<BTreeSet<String>>,
+    cursor: Cursor,
+    failures: u32,
+    told: Option<ConsulError>,
+    waits: ExponentialBackoff,
+}
+
+impl NamesLoop {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        let query = Query {
+            what: "the list of services".to_owned(),
+            path: "/catalog/services".to_owned(),
+            filter: None,
+            wait: WAIT,
+        };
+        let exact = exact(&*shared.interest, &shared.namespace);
+        let waits = retry_waits(FIRST_RETRY, LAST_RETRY);
+        Self { shared, query, exact, cursor: Cursor::default(), failures: 0, told: None, waits }
+    }
+
+    /// Never returns; dropping it is the end.
+    pub(super) async fn run(mut self) {
+        let mut calm_until = Instant::now();
+        loop {
+            let begun = Instant::now();
+            let suspicion = async {
+                sleep_until(calm_until).await;
+                self.shared.suspicion.notified().await;
+            };
+            let answer = tokio::select! {
+                answer = self.shared.http.get(&self.query, self.cursor.request()) => answer,
+                () = suspicion, if self.cursor.request().is_some() => {
+                    calm_until = Instant::now() + SUSPICION_GAP;
+                    self.cursor.failed();
+                    continue;
+                }
+            };
+            match answer.and_then(|answer| self.whole(&answer).map(|names| (names, answer.index))) {
+                Ok((names, index)) => self.on_names(names, index, begun).await,
+                Err(error) => self.on_failure(error, begun.elapsed()).await,
+            }
+        }
+    }
+
+    /// The names in an answer that holds all of them.
+    fn whole(&self, answer: &Answer) -> Result<BTreeSet<String>, ConsulError> {
+        let (server, what) = (answer.server.clone(), self.query.what.clone());
+        let names = parse_names(&answer.body).map_err(|reason| ConsulError::Unreadable {
+            server: server.clone(),
+            what: what.clone(),
+            reason,
+        })?;
+        if answer.default_deny && !names.contains(OWN_SERVICE) {
+            return Err(ConsulError::Withheld { server, what });
+        }
+        if names.is_empty() {
+            let reason = "it doesn't list even itself yet".to_owned();
+            return Err(ConsulError::NotReady { server, reason });
+        }
+        Ok(names)
+    }
+
+    async fn on_names(&mut self, names: BTreeSet<String>, index: u64, begun: Instant) {
+        let step = self.cursor.answered(index);
+        match step {
+            Step::Reset => {
+                self.shared.view.reset(Scope::Source);
+                return;
+            }
+            Step::Changed => self.tell(self.wanted(names)),
+            Step::Unchanged => {}
+        }
+        self.recovered();
+        match step {
+            Step::Changed => sleep(GAP).await,
+            _ if begun.elapsed() < HELD => sleep(HELD).await,
+            _ => {}
+        }
+    }
+
+    fn wanted(&self, names: BTreeSet<String>) -> BTreeSet<String> {
+        let wanted =
+            |name: &String| name != OWN_SERVICE && self.shared.interest.wants(&self.shared.key(name));
+        names.into_iter().filter(wanted).collect()
+    }
+
+    fn tell(&self, names: BTreeSet<String>) {
+        self.shared.view.set_names(&self.shared.namespace, names.clone());
+        self.shared.names.send_if_modified(|old| {
+            let changed = **old != names;
+            *old = Arc::new(names);
+            changed
+        });
+        self.shared.note_move();
+    }
+
+    fn recovered(&mut self) {
+        (self.failures, self.waits) = (0, retry_waits(FIRST_RETRY, LAST_RETRY));
+        if self.told.take().is_some() {
+            self.shared.view.set_known(&Scope::Source);
+        }
+        self.shared.sound.send_if_modified(|sound| !std::mem::replace(sound, true));
+    }
+
+    async fn on_failure(&mut self, error: ConsulError, after: Duration) {
+        self.cursor.failed();
+        self.failures += 1;
+        if error.is_narrow()
+            && let Some(exact) = &self.exact
+        {
+            // What the token may read is asked for by name, and each answer says whether it is whole.
+            self.tell(exact.clone());
+            self.recovered();
+            sleep(WAIT).await;
+            return;
+        }
+        let patience = if matches!(error, ConsulError::Busy { .. }) { BUSY_PATIENCE } else { 2 };
+        if self.told.is_some() || self.failures >= patience || after > QUICK || !error.is_passing() {
+            self.unreadable(error);
+        }
+        sleep(self.waits.next().unwrap_or(LAST_RETRY)).await;
+    }
+
+    fn unreadable(&mut self, error: ConsulError) {
+        self.shared.sound.send_if_modified(|sound| std::mem::replace(sound, false));
+        if self.told.as_ref().is_some_and(|told| told.is_like(&error)) {
+            tracing::debug!(registry = self.shared.view.registry(), %error, "still unreadable");
+            return;
+        }
+        self.shared.view.set_unknown(Scope::Source, error.to_string());
+        self.told = Some(error);
+    }
+}
+
+/// All wanted services, when every name is known beforehand.
+fn exact(interest: &dyn Interest, namespace: &str) -> Option<BTreeSet<String>> {
+    let whole = |beginning: Beginning| match beginning {
+        Beginning::Whole(name) => Some(name),
+        Beginning::Part(_) => None,
+    };
+    let names: BTreeSet<String> = interest.beginnings().into_iter().map(whole).collect::<Option<_>>()?;
+    let wanted = |name: &String| interest.wants(&crate::model::ServiceKey::new(namespace, name));
+    Some(names.into_iter().filter(wanted).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ServiceKey;
+
+    struct Wanted(Vec<Beginning>);
+
+    impl Interest for Wanted {
+        fn namespaces(&self) -> Option<BTreeSet<String>> {
+            None
+        }
+
+        fn wants(&self, key: &ServiceKey) -> bool {
+            key.namespace == "default"
+        }
+
+        fn beginnings(&self) -> BTreeSet<Beginning> {
+            self.0.iter().cloned().collect()
+        }
+    }
+
+    #[test]
+    fn names_are_known_beforehand_only_without_patterns() {
+        let (whole, part) = (Beginning::Whole("orders".into()), Beginning::Part("pay".into()));
+        let orders = Some(BTreeSet::from(["orders".to_owned()]));
+        assert_eq!(exact(&Wanted(vec![whole.clone()]), "default"), orders);
+        assert_eq!(exact(&Wanted(vec![whole.clone()]), "other"), Some(BTreeSet::new()));
+        assert_eq!(exact(&Wanted(vec![whole, part]), "default"), None);
+    }
+}

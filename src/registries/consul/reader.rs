@@ -1,0 +1,114 @@
+//! Reads one service: waiting for a change, or at once when its turn comes.
+
+use std::time::Duration;
+
+use super::ConsulError;
+use super::entry::{parse_instances, snapshot};
+use super::http::{Answer, Query};
+use super::index::{Cursor, Step};
+use super::shared::Shared;
+use crate::guard::Scope;
+use crate::model::ServiceKey;
+
+/// How long a query waits for a change. A path that swallows everything is noticed sooner, by the list of services.
+pub(super) const WAIT: Duration = Duration::from_secs(30);
+/// A failure says something of the service itself when it lasts while the list can be read.
+const PATIENCE: u32 = 3;
+
+/// What a reading found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// Nothing has changed.
+    Same,
+    /// It was read for the first time, or again to the same effect.
+    Read,
+    /// It shows something else than before.
+    Changed,
+    /// The index went back, so the answer counts for nothing.
+    Reset,
+}
+
+/// One service's place in its answers.
+pub(super) struct Reader {
+    key: ServiceKey,
+    query: Query,
+    cursor: Cursor,
+    failures: u32,
+}
+
+impl Reader {
+    pub(super) fn new(shared: &Shared, service: &str) -> Self {
+        let encoded: String = url::form_urlencoded::byte_serialize(service.as_bytes()).collect();
+        let query = Query {
+            what: format!("the instances of {service}"),
+            // A space is a plus in forms only.
+            path: format!("/health/service/{}", encoded.replace('+', "%20")),
+            filter: shared.filter.clone(),
+            wait: WAIT,
+        };
+        Self { key: shared.key(service), query, cursor: Cursor::default(), failures: 0 }
+    }
+
+    pub(super) fn service(&self) -> &str {
+        &self.key.service
+    }
+
+    /// Reads it, and tells the view what it shows.
+    ///
+    /// # Errors
+    /// What failed. The view hears of it when it lasts.
+    pub(super) async fn read(&mut self, shared: &Shared, may_wait: bool) -> Result<Found, ConsulError> {
+        let index = self.cursor.request().filter(|_| may_wait);
+        let found = match shared.http.get(&self.query, index).await {
+            Ok(answer) => self.take(shared, &answer),
+            Err(error) => Err(error),
+        };
+        match &found {
+            Ok(_) => self.failures = 0,
+            Err(error) => self.failed(shared, error),
+        }
+        found
+    }
+
+    /// The source could not be read, so the failures said nothing of this service.
+    pub(super) fn forgive(&mut self) {
+        self.failures = 0;
+    }
+
+    fn take(&mut self, shared: &Shared, answer: &Answer) -> Result<Found, ConsulError> {
+        let unreadable = |reason| ConsulError::Unreadable {
+            server: answer.server.clone(),
+            what: self.query.what.clone(),
+            reason,
+        };
+        let instances = parse_instances(&answer.body).map_err(unreadable)?;
+        // With a token the server says when it leaves something out.
+        if instances.is_empty() && answer.default_deny && !shared.http.has_token {
+            let (server, what) = (answer.server.clone(), self.query.what.clone());
+            return Err(ConsulError::Withheld { server, what });
+        }
+        match self.cursor.answered(answer.index) {
+            Step::Unchanged => return Ok(Found::Same),
+            Step::Reset => {
+                shared.view.reset(Scope::Service(self.key.clone()));
+                return Ok(Found::Reset);
+            }
+            Step::Changed => {}
+        }
+        let now = snapshot(self.key.clone(), instances, answer.index);
+        let before = shared.view.reading(&self.key).map(|reading| reading.snapshot);
+        let changed = before.is_some_and(|before| !before.same_instances(&now));
+        shared.view.publish(now);
+        Ok(if changed { Found::Changed } else { Found::Read })
+    }
+
+    fn failed(&mut self, shared: &Shared, error: &ConsulError) {
+        self.cursor.failed();
+        self.failures += 1;
+        // A refused connection says nothing of the service: it is read in turn, or a little later.
+        let about_it = !matches!(error, ConsulError::Busy { .. });
+        if about_it && self.failures >= PATIENCE && *shared.sound.borrow() {
+            shared.view.set_unknown(Scope::Service(self.key.clone()), error.to_string());
+        }
+    }
+}
