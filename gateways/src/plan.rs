@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{Fields, ObjectKey};
+use crate::{Fields, ObjectKey, order};
 
 /// What has to change, in the order of the table in `order`, and what cannot.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -106,6 +106,13 @@ pub struct Kept {
 }
 
 impl Plan {
+    /// The changes of several plans as one, in their common order.
+    pub fn merged<'a>(plans: impl IntoIterator<Item = &'a Plan>) -> Self {
+        let mut changes: Vec<Change> = plans.into_iter().flat_map(|plan| plan.changes.clone()).collect();
+        changes.sort_by(order::compare);
+        Self { changes, ..Self::default() }
+    }
+
     /// Nothing would be written.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()

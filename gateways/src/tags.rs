@@ -105,6 +105,11 @@ pub fn without_marks(tags: &Tags) -> Tags {
     tags.iter().filter(|tag| !is_mark(tag)).cloned().collect()
 }
 
+/// The marks of Causeway among these tags.
+pub(crate) fn only_marks(tags: &Tags) -> Tags {
+    tags.iter().filter(|tag| is_mark(tag)).cloned().collect()
+}
+
 fn is_mark(tag: &str) -> bool {
     tag == CAUSEWAY
         || [OWNER, TASK, REGISTRY, NAMESPACE, SERVICE, GROUP].iter().any(|prefix| tag.starts_with(prefix))

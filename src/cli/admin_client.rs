@@ -1,14 +1,18 @@
 //! Talking to the running Causeway through its admin API.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use reqwest::{Method, RequestBuilder};
+use serde_json::Value;
 
 use super::Failed;
 use crate::config::Config;
 
 /// It runs on the same machine, as a rule.
 const CONNECT: Duration = Duration::from_secs(3);
+/// How long a Causeway on this machine may take to say what it does.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A request to the admin API of the Causeway that runs with this configuration.
 pub(super) fn request(config: &Config, method: Method, path: &str) -> Result<RequestBuilder, Failed> {
@@ -34,4 +38,19 @@ pub(super) async fn send(config: &Config, request: RequestBuilder) -> Result<Str
     } else {
         Err(Failed::work(format!("the Causeway at {listen} answered {status}: {}", body.trim())))
     }
+}
+
+/// The tasks that write where this configuration's admin address is answered, for the same owner; none where nobody answers.
+pub(super) async fn tasks_at_work(config: &Config) -> BTreeSet<String> {
+    let Ok(request) = request(config, Method::GET, "/api/v1/status") else { return BTreeSet::new() };
+    let Ok(body) = send(config, request.timeout(PATIENCE)).await else { return BTreeSet::new() };
+    let Ok(status) = serde_json::from_str::<Value>(&body) else { return BTreeSet::new() };
+    if status["owner"] != config.owner.as_str() {
+        return BTreeSet::new();
+    }
+    let works = |task: &&Value| {
+        matches!(task["state"].as_str(), Some("running" | "starting")) && task["policy"] != "observe"
+    };
+    let tasks = status["tasks"].as_array().into_iter().flatten().filter(works);
+    tasks.filter_map(|task| task["name"].as_str().map(str::to_owned)).collect()
 }

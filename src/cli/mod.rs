@@ -1,19 +1,24 @@
 //! The command line: one file per subcommand. Results go to stdout, logs to stderr.
 //!
-//! Exit codes: 0 fine, 1 failed or held, 2 usage or configuration, 3 differences (`plan --exit-code`).
+//! Exit codes: 0 fine, 1 failed or held, 2 usage or configuration, 3 differences: `plan --exit-code`, and what `adopt`, `prune` and
+//! `uninstall` have shown and not done.
 
 mod admin_client;
+mod adopt;
 mod completions;
+mod consent;
 mod list;
 mod logging;
 mod output;
 mod pass;
 mod plan;
 mod progress;
+mod prune;
 mod release;
 mod run;
 mod schema;
 mod sync;
+mod uninstall;
 mod validate;
 mod why;
 
@@ -64,6 +69,12 @@ enum Command {
     /// Make one full pass, then exit; 1 when something failed or is held
     Sync(sync::Args),
     Why(why::Args),
+    /// Take over what stands under the names of a task's services: only tags change
+    Adopt(adopt::Args),
+    /// Remove what tasks have left that are not configured any more
+    Prune(prune::Args),
+    /// Remove everything that a task made, or hand it over
+    Uninstall(uninstall::Args),
     /// Let go of what the guard of a registry holds in the running Causeway
     Release(release::Args),
     /// List the services of the registries as they are read now
@@ -127,6 +138,9 @@ async fn execute_async(command: &Command, config: Config) -> Outcome {
         Command::Plan(args) => plan::plan(config, args).await,
         Command::Sync(args) => sync::sync(config, args).await,
         Command::Why(args) => why::why(config, args).await,
+        Command::Adopt(args) => adopt::adopt(config, args).await,
+        Command::Prune(args) => prune::prune(&config, args).await,
+        Command::Uninstall(args) => uninstall::uninstall(&config, args).await,
         Command::Release(args) => release::release(&config, args).await,
         Command::List(args) => list::list(config, args).await,
         Command::Schema | Command::Completions(_) | Command::Validate => Ok(ExitCode::SUCCESS),

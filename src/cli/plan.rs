@@ -11,10 +11,10 @@ use super::pass::{Pass, Selection};
 use super::{Outcome, output};
 use crate::config::Config;
 use crate::model::ServiceKey;
-use crate::reconcile::{Flow, Turn};
+use crate::reconcile::{Flow, Turn, Turns};
 
 /// `--exit-code`: something would change.
-const DIFFERENCES: u8 = 3;
+pub(super) const DIFFERENCES: u8 = 3;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -54,7 +54,7 @@ pub(super) async fn plan(config: Config, args: &Args) -> Outcome {
         Output::Text => output::print(text::render(&tasks, &problems)),
         Output::Json => output::json(&as_json(&tasks, &problems)),
     }
-    let differs = tasks.iter().flat_map(|task| &task.turns).any(|(_, turn)| differs(turn));
+    let differs = tasks.iter().any(TaskPlan::differs);
     Ok(match (differs && args.exit_code, problems.is_empty()) {
         (true, _) => ExitCode::from(DIFFERENCES),
         (false, true) => ExitCode::SUCCESS,
@@ -62,17 +62,28 @@ pub(super) async fn plan(config: Config, args: &Args) -> Outcome {
     })
 }
 
-async fn look<'a>(flow: &'a Flow, selection: &Selection) -> Result<TaskPlan<'a>, super::Failed> {
-    let keys = selection.keys(flow);
-    let services = keys.len();
-    let mut turns = Vec::new();
-    for key in keys {
+/// What a task would do now for the selected services.
+pub(super) async fn look<'a>(flow: &'a Flow, selection: &Selection) -> Result<TaskPlan<'a>, super::Failed> {
+    let mut turns = Turns::new();
+    for key in selection.keys(flow) {
         let turn = flow.look(&key).await.map_err(super::Failed::work)?;
-        if says_something(&turn) {
-            turns.push((key, turn));
-        }
+        turns.insert(key, turn);
     }
-    Ok(TaskPlan { flow, turns, services })
+    Ok(TaskPlan::of(flow, turns))
+}
+
+impl<'a> TaskPlan<'a> {
+    /// Of what was planned for some services.
+    pub(super) fn of(flow: &'a Flow, turns: Turns) -> Self {
+        let services = turns.len();
+        let turns = turns.into_iter().filter(|(_, turn)| says_something(turn)).collect();
+        Self { flow, turns, services }
+    }
+
+    /// Whether anything would change.
+    pub(super) fn differs(&self) -> bool {
+        self.turns.iter().any(|(_, turn)| differs(turn))
+    }
 }
 
 fn differs(turn: &Turn) -> bool {
@@ -88,7 +99,7 @@ fn says_something(turn: &Turn) -> bool {
     differs(turn) || turn.unread || !turn.held.is_empty() || !quiet
 }
 
-fn as_json(tasks: &[TaskPlan<'_>], problems: &[String]) -> Value {
+pub(super) fn as_json(tasks: &[TaskPlan<'_>], problems: &[String]) -> Value {
     let tasks = tasks.iter().map(|task| {
         let services = task.turns.iter().map(|(key, turn)| service_json(key, turn));
         json!({ "task": task.flow.task.name, "services": services.collect::<Vec<_>>() })

@@ -24,12 +24,11 @@ pub(super) struct Args {
     release: bool,
 }
 
-#[derive(Default)]
-struct Sums {
-    services: usize,
-    changes: usize,
-    withheld: usize,
-    complaints: Vec<String>,
+/// One pass over some services of a task.
+pub(super) struct Passed {
+    pub(super) changes: usize,
+    /// How the last turn of each ended.
+    pub(super) outcomes: Vec<(ServiceKey, FlowOutcome)>,
 }
 
 pub(super) async fn sync(config: Config, args: &Args) -> Outcome {
@@ -37,36 +36,40 @@ pub(super) async fn sync(config: Config, args: &Args) -> Outcome {
     if args.release {
         pass.supervisor.sources().for_each(|source| source.release());
     }
-    let mut sums = Sums::default();
-    sums.complaints.extend(pass.unknown().into_iter().chain(pass.refused()));
+    let mut complaints_told: Vec<String> = pass.unknown().into_iter().chain(pass.refused()).collect();
+    let (mut services, mut changes, mut withheld) = (0, 0, 0);
     for flow in &pass.supervisor.flows {
-        sync_task(flow, &args.selection, &mut sums).await;
+        let passed = sync_task(flow, &args.selection).await;
+        services += passed.outcomes.len();
+        changes += passed.changes;
+        for (key, outcome) in &passed.outcomes {
+            withheld += outcome.turn.plan.withheld.len();
+            complaints_told.extend(complaints(key, outcome));
+        }
     }
-    for complaint in &sums.complaints {
-        output::line(complaint);
-    }
-    let withheld = if sums.withheld == 0 { String::new() } else { format!(", {} withheld", sums.withheld) };
-    output::line(format_args!("sync: {} services, {} changes made{withheld}", sums.services, sums.changes));
-    Ok(if sums.complaints.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    complaints_told.iter().for_each(output::line);
+    let withheld = if withheld == 0 { String::new() } else { format!(", {withheld} withheld") };
+    output::line(format_args!("sync: {services} services, {changes} changes made{withheld}"));
+    Ok(if complaints_told.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// One pass over a task; what is retired waits until Kong's workers have changed over, and goes in a second pass.
-async fn sync_task(flow: &Flow, selection: &Selection, sums: &mut Sums) {
+pub(super) async fn sync_task(flow: &Flow, selection: &Selection) -> Passed {
     let keys: Vec<ServiceKey> = selection.keys(flow).into_iter().collect();
-    sums.services += keys.len();
-    let outcomes = carry_out(flow, keys).await;
-    let (retiring, done): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(|(_, outcome)| retires(outcome));
-    let mut last = done;
+    let mut outcomes = carry_out(flow, keys).await;
+    let mut changes = sum(&outcomes);
+    let retiring: Vec<(ServiceKey, FlowOutcome)> = outcomes.extract_if(.., |(_, it)| retires(it)).collect();
     if !retiring.is_empty() {
-        sums.changes += retiring.iter().map(|(_, outcome)| outcome.changes).sum::<usize>();
         sleep(flow.gateway.retire_after()).await;
-        last.extend(carry_out(flow, retiring.into_iter().map(|(key, _)| key).collect()).await);
+        let last = carry_out(flow, retiring.into_iter().map(|(key, _)| key).collect()).await;
+        changes += sum(&last);
+        outcomes.extend(last);
     }
-    for (key, outcome) in &last {
-        sums.changes += outcome.changes;
-        sums.withheld += outcome.turn.plan.withheld.len();
-        sums.complaints.extend(complaints(key, outcome));
-    }
+    Passed { changes, outcomes }
+}
+
+fn sum(outcomes: &[(ServiceKey, FlowOutcome)]) -> usize {
+    outcomes.iter().map(|(_, outcome)| outcome.changes).sum()
 }
 
 async fn carry_out(flow: &Flow, keys: Vec<ServiceKey>) -> Vec<(ServiceKey, FlowOutcome)> {
@@ -81,7 +84,8 @@ fn retires(outcome: &FlowOutcome) -> bool {
     outcome.failure.is_none() && !outcome.turn.plan.retiring.is_empty()
 }
 
-fn complaints(key: &ServiceKey, outcome: &FlowOutcome) -> Vec<String> {
+/// What failed, is held or stands in the way.
+pub(super) fn complaints(key: &ServiceKey, outcome: &FlowOutcome) -> Vec<String> {
     let mut told = Vec::new();
     told.extend(outcome.failure.iter().map(|(message, _)| format!("failed: {key}: {message}")));
     told.extend(

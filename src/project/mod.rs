@@ -234,9 +234,14 @@ fn marks(request: &Projection<'_>, key: &ServiceKey, group: Option<&str>) -> Tag
 /// theirs with the type of the source.
 pub fn fillable(task: &Task, source_kind: RegistryKind) -> Tags {
     match task.dialect {
-        Dialect::PolarisSync => Tags::from([source_kind.as_str().to_uppercase()]),
+        Dialect::PolarisSync => filler(source_kind),
         Dialect::Native | Dialect::MseSync => Tags::new(),
     }
+}
+
+/// The tag that marks an upstream as one for polaris-sync to fill: all targets in it that bear no mark are that tool's.
+pub fn filler(source_kind: RegistryKind) -> Tags {
+    Tags::from([source_kind.as_str().to_uppercase()])
 }
 
 fn with_template(mut tags: Tags, entry: &MatchEntry) -> Tags {

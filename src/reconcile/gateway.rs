@@ -179,7 +179,7 @@ impl GatewayHandle {
     }
 
     /// Carries out a plan, and keeps what came of it.
-    pub(super) async fn apply(&self, plan: &Plan) -> Applied {
+    pub async fn apply(&self, plan: &Plan) -> Applied {
         let applied = self.gateway.apply(plan).await;
         let mut world = self.world();
         for (change, effect) in &applied.done {

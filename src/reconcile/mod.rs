@@ -7,11 +7,13 @@
 //!  Supervisor: one SourceHandle a registry, one GatewayHandle a gateway, one Flow a task
 //! ```
 
+mod adoption;
 mod audit;
 mod backend;
 mod build;
 mod flow;
 mod gateway;
+mod leaving;
 mod metrics;
 mod permit;
 mod progress;
@@ -24,10 +26,12 @@ mod turn;
 pub mod why;
 mod window;
 
+pub use adoption::Turns;
 pub use backend::Backend;
 pub use build::{Adapters, Built};
 pub use flow::{Flow, KeyStatus, Outcome as FlowOutcome, Removals};
 pub use gateway::{Condition, GatewayEvent, GatewayHandle};
+pub use leaving::{Leaving, leaving};
 pub use metrics::Metrics;
 pub use permit::{Alone, Permit, Permits};
 pub use progress::PassProgress;

@@ -38,7 +38,7 @@ pub struct Inputs<'a> {
 }
 
 /// What is to be done for one service, and what waits.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Turn {
     /// The changes, conflicts and what else the diff found.
     pub plan: Plan,

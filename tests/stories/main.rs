@@ -21,6 +21,7 @@ mod program;
 mod retiring;
 mod routing;
 mod stage;
+mod taking_over;
 mod templating;
 mod under_traffic;
 mod why;

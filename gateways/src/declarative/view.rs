@@ -130,18 +130,18 @@ pub(super) fn service_host(node: &Node) -> Option<String> {
     node.field("host").map(str::to_owned).or_else(of_url)
 }
 
-/// The tags of a target as they are written: only the owner's where the upstream bears them all, since
-/// documents grow long.
+/// The tags of a target as they are written: only the owner's where it bears the marks of its upstream and nothing
+/// else, since documents grow long.
 pub(super) fn abbreviated(tags: Tags, upstream: &Tags) -> Tags {
-    let owner = tags.iter().find(|tag| tags::is_owner(tag)).filter(|_| tags.is_subset(upstream)).cloned();
+    let owner = tags.iter().find(|tag| tags::is_owner(tag)).filter(|_| tags == tags::only_marks(upstream)).cloned();
     owner.map_or(tags, |owner| Tags::from([owner]))
 }
 
-/// The reverse: a target with nothing but the tag of its upstream's owner has all that the upstream has.
-fn in_full(tags: Tags, upstream: &Arc<Tags>) -> Arc<Tags> {
+/// The reverse: a target with nothing but the tag of its upstream's owner has all of its upstream's `marks`.
+fn in_full(tags: Tags, marks: &Arc<Tags>) -> Arc<Tags> {
     let is_abbreviated =
-        tags.len() == 1 && tags.iter().all(|tag| tags::is_owner(tag) && upstream.contains(tag));
-    if is_abbreviated { upstream.clone() } else { Arc::new(tags) }
+        tags.len() == 1 && tags.iter().all(|tag| tags::is_owner(tag) && marks.contains(tag));
+    if is_abbreviated { marks.clone() } else { Arc::new(tags) }
 }
 
 /// One without a name is told by its place, since two of them must not be taken for one.

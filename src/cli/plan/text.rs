@@ -1,5 +1,6 @@
 //! A plan for people: removals first, each change with its reason.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use causeway_gateways::{Change, Fields, Withheld, Write};
@@ -20,7 +21,7 @@ struct Sums {
     withheld: usize,
 }
 
-pub(super) fn render(tasks: &[TaskPlan<'_>], problems: &[String]) -> String {
+pub(in crate::cli) fn render(tasks: &[TaskPlan<'_>], problems: &[String]) -> String {
     let mut text = String::new();
     let mut sums = Sums::default();
     for task in tasks {
@@ -105,9 +106,23 @@ fn change_line(change: &Change) -> String {
 }
 
 fn differences(before: &Fields, after: &Fields) -> String {
-    let old = |name: &String| before.get(name).cloned().unwrap_or(Value::Null);
-    let each = after.iter().map(|(name, value)| format!("{name} {} → {value}", old(name)));
+    let each = after.iter().map(|(name, value)| {
+        let old = before.get(name).unwrap_or(&Value::Null);
+        if name == "tags" { tags(old, value) } else { format!("{name} {old} → {value}") }
+    });
     each.collect::<Vec<_>>().join(", ")
+}
+
+/// The tags that come and go, since most of them stay.
+fn tags(before: &Value, after: &Value) -> String {
+    let words = |list: &Value| {
+        let words = list.as_array().into_iter().flatten().filter_map(Value::as_str);
+        words.map(str::to_owned).collect::<BTreeSet<String>>()
+    };
+    let (before, after) = (words(before), words(after));
+    let come = after.difference(&before).map(|tag| format!(" +{tag}"));
+    let go = before.difference(&after).map(|tag| format!(" -{tag}"));
+    format!("tags{}", come.chain(go).collect::<String>())
 }
 
 /// A change that is kept back, as the JSON output has it.
@@ -118,7 +133,7 @@ pub(super) fn withheld_json(withheld: &Withheld) -> Value {
 }
 
 /// A change as the JSON output has it.
-pub(super) fn change_json(change: &Change) -> Value {
+pub(in crate::cli) fn change_json(change: &Change) -> Value {
     let (operation, before, after) = match &change.write {
         Write::Create(fields) => ("create", None, Some(fields)),
         Write::Patch { fields, before, .. } => ("patch", Some(before), Some(fields)),

@@ -13,8 +13,7 @@ use serde::de::DeserializeOwned;
 use super::{
     check::{Manners, check},
     mistakes::Findings,
-    model::Destination,
-    model::{Dialect, KongTemplates, MatchEntry, Mode, Policy, Selector, Task, Upkeep},
+    model::{KongTemplates, MatchEntry, Selector},
     tree::{self, Node},
 };
 
@@ -30,24 +29,6 @@ fn read_as<T: JsonSchema + DeserializeOwned>(root: &mut Node, findings: &mut Fin
     let no_files = |_: &str| Err("other tools' documents have no such files".to_owned());
     let checked = check(root, &schema, Manners::Lenient, &no_files, findings);
     serde_json::from_value(checked).ok()
-}
-
-/// A task that has only what every foreign task has.
-fn task(name: String, source: String, destination: Destination, hold: Duration, dialect: Dialect) -> Task {
-    Task {
-        name,
-        enable: true,
-        policy: Policy::Own,
-        delete: true,
-        weight: Upkeep::default(),
-        source,
-        destination,
-        mode: Mode::Unidirectional,
-        matches: Vec::new(),
-        excludes: Vec::new(),
-        hold,
-        dialect,
-    }
 }
 
 /// An entry that has only what every foreign entry has.

@@ -4,7 +4,7 @@
 use super::{
     EMPTY_NAMESPACE, NACOS_PUBLIC, entry,
     mse_written::{self as written, Carried, Cluster, ClusterType},
-    read_as, task,
+    read_as,
 };
 use crate::config::{
     compile::{AUDIT_INTERVAL, DEFAULT_LISTEN, Ends, PROBE_INTERVAL, PROBE_TIMEOUT, REPORT_INTERVAL},
@@ -94,7 +94,7 @@ fn compile_task(name: String, written: written::Task, ends: &Ends) -> Task {
     };
     let destination = Destination::Registry(written.destination);
     let enable = written.r#type != Carried::Config;
-    Task { enable, matches, mode, ..task(name, written.source, destination, hold, Dialect::MseSync) }
+    Task { enable, matches, mode, ..Task::bare(name, written.source, destination, hold, Dialect::MseSync) }
 }
 
 fn verify(root: &Node, findings: &mut Findings) {

@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::{
     EMPTY_NAMESPACE, NACOS_PUBLIC, entry,
     polaris_written::{self as written, Endpoint, EndpointType, MethodType, ReportType},
-    read_as, task,
+    read_as,
 };
 use crate::config::{
     compile::{DEFAULT_LISTEN, Ends, PROBE_INTERVAL, PROBE_TIMEOUT, REPORT_INTERVAL},
@@ -92,7 +92,7 @@ fn compile_task(written: written::Task, ends: &mut Ends) -> Option<Task> {
     Some(Task {
         enable: written.enable,
         matches,
-        ..task(written.name, source, destination, hold, Dialect::PolarisSync)
+        ..Task::bare(written.name, source, destination, hold, Dialect::PolarisSync)
     })
 }
 

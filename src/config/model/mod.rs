@@ -172,6 +172,30 @@ impl Policy {
 }
 
 impl Task {
+    /// A task of which only its name and its ends are known yet: it may do everything, and matches nothing.
+    pub(crate) fn bare(
+        name: String,
+        source: String,
+        destination: Destination,
+        hold: Duration,
+        dialect: Dialect,
+    ) -> Self {
+        Self {
+            name,
+            enable: true,
+            policy: Policy::Own,
+            delete: true,
+            weight: Upkeep::default(),
+            source,
+            destination,
+            mode: Mode::Unidirectional,
+            matches: Vec::new(),
+            excludes: Vec::new(),
+            hold,
+            dialect,
+        }
+    }
+
     /// The entry that carries this service: the first that fits, unless an exclude of the task does.
     #[must_use]
     pub fn entry_for(&self, namespace: &str, service: &str) -> Option<&MatchEntry> {

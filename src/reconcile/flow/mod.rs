@@ -69,6 +69,11 @@ impl Flow {
         Arc::new(Self { task, source, gateway, mark, keys, queue, permits, metrics, changes })
     }
 
+    /// The mark of what it makes.
+    pub fn mark(&self) -> &Mark {
+        &self.mark
+    }
+
     /// Runs until `stop`: then no new turn begins, and the call returns when those under way have ended.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         let source_events = self.source.subscribe();

@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 
-use causeway_gateways::{Applied, GatewayError, ObjectKey, Plan, Retry, Write};
+use causeway_gateways::{Applied, GatewayError, ObjectKey, Plan, Retry, World, Write};
 use tokio::time::Instant;
 
 use super::{Flow, Outcome, Removals};
+use crate::guard::Guard;
 use crate::model::{Address, ServiceKey};
 use crate::reconcile::metrics::TaskLabel;
 use crate::reconcile::turn::{Inputs, Turn, instance_address, turn};
+use crate::registries::Reading;
 
 /// How often one turn reads again and plans anew before it waits for its backoff.
 const ROUNDS: usize = 6;
@@ -90,18 +92,34 @@ impl Flow {
     }
 
     /// One pure turn on what is known now.
-    fn plan(&self, key: &ServiceKey, retire: &BTreeSet<ObjectKey>) -> Turn {
+    pub(in crate::reconcile) fn plan(&self, key: &ServiceKey, retire: &BTreeSet<ObjectKey>) -> Turn {
         let reading = self.source.observed_reading(key);
         let guard = self.source.guard();
-        let world = self.gateway.world();
+        self.plan_on(key, reading.as_ref(), &guard, &self.gateway.world(), retire)
+    }
+
+    /// One pure turn on what might stand.
+    pub(in crate::reconcile) fn foresee(&self, key: &ServiceKey, world: &World) -> Turn {
+        let reading = self.source.observed_reading(key);
+        self.plan_on(key, reading.as_ref(), &self.source.guard(), world, &BTreeSet::new())
+    }
+
+    fn plan_on(
+        &self,
+        key: &ServiceKey,
+        reading: Option<&Reading>,
+        guard: &Guard,
+        world: &World,
+        retire: &BTreeSet<ObjectKey>,
+    ) -> Turn {
         turn(&Inputs {
             owner: &self.gateway.owner,
             task: &self.task,
             kind: self.source.kind,
             key,
-            reading: reading.as_ref(),
-            world: &world,
-            guard: &guard,
+            reading,
+            world,
+            guard,
             now: self.source.time(),
             retire,
         })

@@ -1,0 +1,99 @@
+//! Tasks that go for good. What they have left is retired like that of a task none of whose services is wanted any more, by the same
+//! flows and so by the same rules.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use causeway_gateways::{Listed, Marks, tags};
+
+use super::build::Adapters;
+use super::flow::Flow;
+use super::gateway::GatewayHandle;
+use super::metrics::Metrics;
+use super::permit::{Alone, Permits};
+use super::source::SourceHandle;
+use crate::config::{self, Config, Destination, Dialect, Registry, RegistryKind, Task};
+use crate::guard::Rules;
+
+/// What some tasks have left in the configured gateways, and how it goes.
+#[derive(Default)]
+pub struct Leaving {
+    /// The gateways, each read whole.
+    pub gateways: Vec<Arc<GatewayHandle>>,
+    /// One for each of the tasks and each registry for which it wrote, in each gateway. They want nothing.
+    pub flows: Vec<Arc<Flow>>,
+    /// The names of the tasks of which anything stands.
+    pub tasks: BTreeSet<String>,
+    /// Gateways that cannot be read, and objects that no flow can retire, for people.
+    pub problems: Vec<String>,
+}
+
+/// Reads every configured gateway, and makes flows for what stands there under our owner for the tasks that leave.
+pub async fn leaving(config: &Config, adapters: &dyn Adapters, leaves: impl Fn(&str) -> bool) -> Leaving {
+    let mut leaving = Leaving::default();
+    for gateway in config.gateways.values() {
+        match read(config, gateway, adapters).await {
+            Ok(handle) => leaving.add(config, handle, &leaves),
+            Err(error) => {
+                leaving.problems.push(format!("gateway {} cannot be read: {error}", gateway.name));
+            }
+        }
+    }
+    leaving
+}
+
+async fn read(
+    config: &Config,
+    gateway: &config::Gateway,
+    adapters: &dyn Adapters,
+) -> Result<Arc<GatewayHandle>, String> {
+    let client = adapters.gateway(gateway, &config.owner)?;
+    let handle = GatewayHandle::new(gateway.clone(), client, &config.owner, Listed::default());
+    handle.read_all().await.map_err(|error| error.to_string())?;
+    handle.mark_ready();
+    Ok(handle)
+}
+
+impl Leaving {
+    fn add(&mut self, config: &Config, handle: Arc<GatewayHandle>, leaves: &impl Fn(&str) -> bool) {
+        let owner = tags::owner_tag(&config.owner);
+        let (mut sources, mut unassigned) = (BTreeSet::new(), BTreeSet::new());
+        for marks in handle.world().all_tags().filter(|tags| tags.contains(&owner)).map(Marks::read) {
+            let Some(task) = marks.task.filter(|task| leaves(task)) else { continue };
+            match (marks.registry, marks.namespace, marks.service) {
+                (Some(registry), Some(_), Some(_)) => drop(sources.insert((task.clone(), registry))),
+                _ => drop(unassigned.insert(task.clone())),
+            }
+            self.tasks.insert(task);
+        }
+        self.problems.extend(unassigned.into_iter().map(|task| {
+            format!(
+                "gateway {}: something bears the mark of task {task}, but not of the service that it was made for; \
+                 `causeway uninstall --task {task} --hand-over` untags it",
+                handle.config.name
+            )
+        }));
+        let flows = sources.into_iter().map(|(task, registry)| flow(config, &handle, task, registry));
+        self.flows.extend(flows);
+        self.gateways.push(handle);
+    }
+}
+
+/// A flow of a task that matches nothing. Its registry is not asked, and need not be configured any more.
+fn flow(config: &Config, handle: &Arc<GatewayHandle>, task: String, registry: String) -> Arc<Flow> {
+    let bare = || Registry::bare(registry.clone(), RegistryKind::File);
+    let source = config.registries.get(&registry).cloned().unwrap_or_else(bare);
+    let rules = Rules {
+        hold: Duration::ZERO,
+        max_shrink: 1.0,
+        release_after: None,
+        trust_first_reading: true,
+        absence_is_intent: true,
+    };
+    let destination = Destination::Gateway(handle.config.name.clone());
+    let task = Task::bare(task, registry, destination, Duration::ZERO, Dialect::Native);
+    let permits: Arc<dyn Permits> = Arc::new(Alone);
+    let source = SourceHandle::new(&source, rules);
+    Flow::new(Arc::new(task), source, Arc::clone(handle), permits, Metrics::default())
+}
