@@ -7,7 +7,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
 
-use causeway_gateways::{Desired, Gateway as _, KongFile, ReadScope, Retry};
+use causeway_gateways::{Desired, Gateway as _, KongFile, ReadScope, Retry, Tags, diff, takeover};
 use futures::future::join_all;
 use serde_json::Value;
 use support::{OWNER, context, converge, desired, everything, turn};
@@ -188,4 +188,47 @@ async fn a_link_stays_a_link() {
     converge(&KongFile::new(&link, None, OWNER), &[(context, state)], 2).await.unwrap();
     assert!(link.symlink_metadata().unwrap().is_symlink());
     assert_eq!(read(&real)["upstreams"].as_array().unwrap().len(), 1);
+}
+
+const BY_HAND: &str = r#"
+_format_version: '3.0'
+services:
+- name: ins-1.default.orders
+  host: ins-1.default.orders.default
+  read_timeout: 1234
+  routes: [{name: r, paths: [/x], tags: [edge]}]
+  plugins: [{name: key-auth}]
+upstreams:
+- name: ins-1.default.orders.default
+  algorithm: least-connections
+  tags: [edge]
+  targets:
+  - {target: "10.0.0.1:80", weight: 7}
+  - {target: "10.0.0.2:80", tags: [mine]}
+  - {target: "192.0.2.1:80", weight: 0}
+"#;
+
+#[tokio::test]
+async fn what_stands_in_it_is_taken_over_and_handed_over_again_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("kong.yml");
+    std::fs::write(&path, BY_HAND).unwrap();
+    let before = read(&path);
+    let file = KongFile::new(&path, None, OWNER);
+    let context = context("task", "orders");
+    let desired = desired(&context, "orders", &[("default", &[("10.0.0.1:80", 7), ("10.0.0.2:80", 100)])]);
+    let mut world = file.read(&everything()).await.unwrap();
+
+    let adopt = takeover::adopt(&desired, &world, &context, &Tags::new());
+    assert_eq!(adopt.changes.len(), 4, "{:?}", adopt.changes);
+    for (change, effect) in file.apply(&adopt).await.done {
+        world.record(&change, &effect);
+    }
+    assert_eq!(file.read(&everything()).await.unwrap(), world);
+    assert_eq!(diff(&desired, &world, &context).changes, []);
+    assert_eq!(diff(&desired, &world, &context).conflicts, []);
+
+    let hand_over = takeover::hand_over(&world, &context.mark);
+    assert_eq!(file.apply(&hand_over).await.done.len(), 4);
+    assert_eq!(read(&path), before);
 }

@@ -84,7 +84,7 @@ impl Document {
     pub(super) fn apply(&mut self, change: &Change) -> Result<Effect, ApplyError> {
         match &change.write {
             Write::Create(fields) => self.create(&change.key, fields),
-            Write::Patch { fields, .. } => self.patch(&change.key, fields),
+            Write::Patch { fields, before, .. } => self.patch(&change.key, fields, before),
             Write::Delete { .. } => self.delete(&change.key),
         }
     }
@@ -129,8 +129,10 @@ impl Document {
         Ok(effect)
     }
 
-    fn patch(&mut self, key: &ObjectKey, fields: &Fields) -> Result<Effect, ApplyError> {
-        if !self.find(key).is_some_and(|node| is_marked(node)) {
+    /// What bears nobody's mark may only be given one, and only while its tags are those that were seen.
+    fn patch(&mut self, key: &ObjectKey, fields: &Fields, before: &Fields) -> Result<Effect, ApplyError> {
+        let seen = |node: &Node| before.get("tags").is_some_and(|tags| view::words(tags) == tags_of(node));
+        if !self.find(key).is_some_and(|node| is_marked(node) || seen(node)) {
             return Err(otherwise(key, "it has gone meanwhile, or is no longer ours"));
         }
         if let (ObjectKey::Route(_), Some(to)) = (key, fields.get("service").and_then(Value::as_str)) {
@@ -316,10 +318,9 @@ fn put(node: &mut Node, key: &ObjectKey, fields: &Fields, parent: Option<&Node>)
     for (field, value) in fields {
         match (key, field.as_str(), parent) {
             (ObjectKey::Route(_), "service", _) => {}
+            (_, "tags", _) if value.is_null() => node.unset(field),
             (ObjectKey::Target(..), "tags", Some(upstream)) => {
-                let tags =
-                    value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned);
-                let tags = view::abbreviated(tags.collect(), &tags_of(upstream));
+                let tags = view::abbreviated(view::words(value), &tags_of(upstream));
                 node.set(field, Node::list(tags.iter().map(|tag| Node::text(tag))));
             }
             _ => node.set(field, Node::of(value)),

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::defaults;
 use super::node::Node;
 use crate::{
@@ -51,8 +53,9 @@ fn add_upstream(world: &mut World, upstream: &Node, asked: &impl Fn(&ObjectKey) 
         return;
     }
     let object = object(Kind::Upstream, upstream, None, OF_UPSTREAM);
+    let marks = Arc::new(tags::only_marks(&object.tags));
     let targets: BTreeMap<TargetAddress, LiveTarget> =
-        list(upstream, "targets").filter_map(|it| target(it, &object.tags)).collect();
+        list(upstream, "targets").filter_map(|it| target(it, &marks)).collect();
     world.insert_upstream(&name, LiveUpstream { object, targets: Some(targets) });
 }
 
@@ -81,8 +84,10 @@ pub(super) fn written(key: &ObjectKey, node: &Node, parent: Option<&Node>) -> Ef
     let object = match key {
         ObjectKey::Upstream(_) => object(Kind::Upstream, node, None, OF_UPSTREAM),
         ObjectKey::Target(..) => {
-            let inherited = Arc::new(parent.map(tags_of).unwrap_or_default());
-            target(node, &inherited).map(|(_, target)| LiveObject::of_target(&target)).unwrap_or_default()
+            let marks = parent.map(|upstream| tags::only_marks(&tags_of(upstream))).unwrap_or_default();
+            target(node, &Arc::new(marks))
+                .map(|(_, target)| LiveObject::of_target(&target))
+                .unwrap_or_default()
         }
         ObjectKey::Service(_) => object(Kind::Service, node, service_host(node), OF_SERVICE),
         ObjectKey::Route(_) => {
@@ -113,6 +118,11 @@ pub(super) fn tags_of(node: &Node) -> Tags {
     list(node, "tags").filter_map(Node::scalar).map(str::to_owned).collect()
 }
 
+/// Tags as a change has them.
+pub(super) fn words(tags: &Value) -> Tags {
+    tags.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
 /// Whether somebody's owner tag is on it: what bears none is nobody's to change.
 pub(super) fn is_marked(node: &Node) -> bool {
     Marks::read(&tags_of(node)).owner.is_some()
@@ -133,14 +143,14 @@ pub(super) fn service_host(node: &Node) -> Option<String> {
 /// The tags of a target as they are written: only the owner's where it bears the marks of its upstream and nothing
 /// else, since documents grow long.
 pub(super) fn abbreviated(tags: Tags, upstream: &Tags) -> Tags {
-    let owner = tags.iter().find(|tag| tags::is_owner(tag)).filter(|_| tags == tags::only_marks(upstream)).cloned();
+    let owner =
+        tags.iter().find(|tag| tags::is_owner(tag)).filter(|_| tags == tags::only_marks(upstream)).cloned();
     owner.map_or(tags, |owner| Tags::from([owner]))
 }
 
 /// The reverse: a target with nothing but the tag of its upstream's owner has all of its upstream's `marks`.
 fn in_full(tags: Tags, marks: &Arc<Tags>) -> Arc<Tags> {
-    let is_abbreviated =
-        tags.len() == 1 && tags.iter().all(|tag| tags::is_owner(tag) && marks.contains(tag));
+    let is_abbreviated = tags.len() == 1 && tags.iter().all(|tag| tags::is_owner(tag) && marks.contains(tag));
     if is_abbreviated { marks.clone() } else { Arc::new(tags) }
 }
 
@@ -161,9 +171,9 @@ fn name_or_id(node: &Node) -> &str {
     node.field("id").or_else(|| node.field("name")).unwrap_or_default()
 }
 
-fn target(node: &Node, upstream: &Arc<Tags>) -> Option<(TargetAddress, LiveTarget)> {
+fn target(node: &Node, marks: &Arc<Tags>) -> Option<(TargetAddress, LiveTarget)> {
     let address = address_of(node)?;
     let weight = node.field("weight").and_then(|weight| weight.parse().ok()).unwrap_or(100);
     let id = node.field("id").unwrap_or(address.as_str()).to_owned();
-    Some((address, LiveTarget { id, weight, tags: in_full(tags_of(node), upstream) }))
+    Some((address, LiveTarget { id, weight, tags: in_full(tags_of(node), marks) }))
 }
