@@ -1,6 +1,6 @@
 //! `causeway plan`: what `run` would do now.
 
-mod text;
+pub(super) mod text;
 
 use std::process::ExitCode;
 

@@ -193,9 +193,8 @@ async fn nothing_is_taken_over_for_a_task_that_observes() {
     let desk = with_a_hand_made_kong(&fleet(2)).await;
     desk.configure("source: r\n", "source: r\n    policy: observe\n");
     expect(&desk, 3, &["adopt"]).await;
-    let output = desk.run(&["adopt", "--yes"]).await;
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert_eq!((output.status.code(), told.contains("policy: observe")), (Some(2), true), "{told}");
+    let (code, _, told) = desk.call(&["adopt", "--yes"]).await;
+    assert_eq!((code, told.contains("policy: observe")), (2, true), "{told}");
     assert_eq!(desk.kong.writes(), 0);
     desk.configure("policy: observe", "policy: fill");
     expect(&desk, 0, &["adopt", "--yes"]).await;
@@ -294,11 +293,9 @@ async fn a_running_causeway_is_not_worked_against_and_adopting_beside_it_is_safe
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let taken = everything(&desk.kong, &["updated_at"]);
-    let output = desk.run(&["uninstall", "--task", "t", "--hand-over", "--yes"]).await;
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert_eq!((output.status.code(), told.contains("is running task t")), (Some(1), true), "{told}");
-    let output = desk.run(&["uninstall", "--task", "t", "--yes"]).await;
-    assert_eq!(output.status.code(), Some(1));
+    let (code, _, told) = desk.call(&["uninstall", "--task", "t", "--hand-over", "--yes"]).await;
+    assert_eq!((code, told.contains("is running task t")), (1, true), "{told}");
+    assert_eq!(desk.call(&["uninstall", "--task", "t", "--yes"]).await.0, 1);
     assert_same(&everything(&desk.kong, &["updated_at"]), &taken, "nothing was done");
     program.terminate().await;
     expect(&desk, 0, &["uninstall", "--task", "t", "--hand-over", "--yes"]).await;

@@ -69,7 +69,7 @@ impl Sums {
 }
 
 /// One service's plan, a line a thing.
-fn lines(turn: &Turn) -> Vec<String> {
+pub(in crate::cli) fn lines(turn: &Turn) -> Vec<String> {
     let plan = &turn.plan;
     let (removals, others): (Vec<&Change>, Vec<&Change>) =
         plan.changes.iter().partition(|change| matches!(change.write, Write::Delete { .. }));

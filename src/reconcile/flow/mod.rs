@@ -141,11 +141,6 @@ impl Flow {
         self.keys.status_of(key)
     }
 
-    /// What this task's objects bear.
-    pub(super) fn mark(&self) -> &Mark {
-        &self.mark
-    }
-
     /// Services that are due and wait for a worker.
     pub fn queued(&self) -> usize {
         self.queue.depth().0
