@@ -111,8 +111,8 @@ pub(crate) fn only_marks(tags: &Tags) -> Tags {
 }
 
 fn is_mark(tag: &str) -> bool {
-    tag == CAUSEWAY
-        || [OWNER, TASK, REGISTRY, NAMESPACE, SERVICE, GROUP].iter().any(|prefix| tag.starts_with(prefix))
+    let prefixes = [OWNER, TASK, REGISTRY, NAMESPACE, SERVICE, GROUP, PORT];
+    tag == CAUSEWAY || prefixes.iter().any(|prefix| tag.starts_with(prefix))
 }
 
 /// Whether a tag names a deployment.
@@ -209,6 +209,7 @@ mod tests {
         tags.insert(group_tag("version-1"));
         tags.insert(port_tag(8080));
         assert_eq!(Marks::read(&tags).port, Some(8080));
+        assert_eq!(without_marks(&tags), Tags::new(), "each of them comes off when it is handed over");
         let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
         assert_eq!(
             tags,
