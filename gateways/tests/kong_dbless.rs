@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use causeway_gateways::{Gateway as _, KongGateway, KongSettings, Retry, Token, World};
+use causeway_gateways::{Gateway as _, KongGateway, KongSettings, Retry, Tags, Token, World, takeover};
 use causeway_test_support::kong::{Fault, KongStandIn, Scope};
 use futures::future::join_all;
 use reqwest::Method;
@@ -295,4 +295,34 @@ async fn reading_and_checking_touch_nothing() {
     assert_eq!(gateway.read(&everything()).await.unwrap().services().len(), 2);
     gateway.check().await.unwrap();
     assert_eq!((full.writes(), empty.writes()), (0, 0));
+}
+
+#[tokio::test]
+async fn taking_over_changes_tags_only_and_handing_over_leaves_what_was_there() {
+    let kong = node().await;
+    let mut document = base();
+    document["services"][0]["name"] = "ins-1.default.orders".into();
+    document["services"][0]["host"] = UP.into();
+    document["upstreams"][0]["name"] = UP.into();
+    document["upstreams"][0]["targets"] =
+        json!([{ "target": "10.0.0.1:80", "weight": 3, "tags": ["spare"] }]);
+    load(&kong, &document);
+    let before = foreign(&kong);
+    let gateway = gateway(&kong);
+    let context = context("task", "orders");
+    let state = desired(&context, "orders", &[("default", &[("10.0.0.1:80", 3)])]);
+    let mut world = gateway.read(&everything()).await.unwrap();
+    let plan = takeover::adopt(&state, &world, &context, &Tags::new());
+    assert_eq!(plan.changes.len(), 3);
+    let applied = gateway.apply(&plan).await;
+    assert!(applied.failed.is_empty(), "{:?}", applied.failed);
+    assert_eq!(converge(&gateway, &[(context.clone(), state)], 1).await.unwrap().0, 0);
+    assert_eq!(foreign(&kong).len(), before.len() - 3);
+
+    // A second start, which knows of it only what the node says.
+    let gateway = KongGateway::new(without_database([&kong])).unwrap();
+    world = gateway.read(&everything()).await.unwrap();
+    let applied = gateway.apply(&takeover::hand_over(&world, &context.mark)).await;
+    assert!(applied.failed.is_empty(), "{:?}", applied.failed);
+    assert_eq!(foreign(&kong), before);
 }

@@ -232,3 +232,58 @@ async fn what_stands_in_it_is_taken_over_and_handed_over_again_as_it_was() {
     assert_eq!(file.apply(&hand_over).await.done.len(), 4);
     assert_eq!(read(&path), before);
 }
+
+#[tokio::test]
+async fn a_base_holds_what_is_somebody_elses_and_is_read_again_when_it_changes() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, base) = (folder.path().join("kong.yml"), folder.path().join("base.yml"));
+    std::fs::write(&path, "_format_version: '3.0'\nconsumers: [{username: nobody}]\n").unwrap();
+    std::fs::write(&base, FOREIGN).unwrap();
+    let file = KongFile::new(&path, Some(base.clone()), OWNER);
+    let context = context("task", "orders");
+    let state = desired(&context, "orders", &[("default", &[("10.0.0.1:80", 1)])]);
+    converge(&file, &[(context.clone(), state.clone())], 3).await.unwrap();
+    let with_ours = read(&path);
+    assert_eq!(with_ours["consumers"], read(&base)["consumers"]);
+    assert_eq!(with_ours["services"].as_array().unwrap().len(), 3);
+
+    std::fs::write(&base, FOREIGN.replace("bob", "eve")).unwrap();
+    file.tend().await;
+    assert_eq!(read(&path)["consumers"][0]["username"], "eve");
+    std::fs::write(&base, "services: [").unwrap();
+    let other = desired(&context, "orders", &[("default", &[("10.0.0.1:80", 2)])]);
+    converge(&file, &[(context, other)], 3).await.unwrap();
+    assert_eq!(read(&path)["consumers"][0]["username"], "eve", "what it held before stays in force");
+    assert_eq!(read(&path)["upstreams"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_file_that_was_emptied_is_filled_again_and_an_edit_is_seen_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("kong.yml");
+    std::fs::write(&path, FOREIGN).unwrap();
+    let file = KongFile::new(&path, None, OWNER);
+    let context = context("task", "orders");
+    let state = desired(&context, "orders", &[("default", &[("10.0.0.1:80", 1)])]);
+    converge(&file, &[(context.clone(), state)], 3).await.unwrap();
+    let before = read(&path);
+
+    std::fs::remove_file(&path).unwrap();
+    let filled = async {
+        while !path.exists() {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    tokio::select! {
+        () = file.tend() => panic!("nothing of somebody else's has changed"),
+        () = filled => {}
+    }
+    assert_eq!(read(&path), before);
+
+    let edited = std::fs::read_to_string(&path).unwrap().replace("weight: 1\n", "weight: 9\n");
+    std::fs::write(&path, edited).unwrap();
+    file.tend().await;
+    let world = file.read(&everything()).await.unwrap();
+    let targets = world.upstream("ins-1.default.orders.default").unwrap().targets.clone().unwrap();
+    assert_eq!(targets.values().map(|target| target.weight).collect::<Vec<_>>(), [9]);
+}

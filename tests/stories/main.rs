@@ -7,6 +7,7 @@ mod binary;
 mod registry;
 
 mod crashes;
+mod dbless;
 mod example;
 mod faults;
 mod filling;

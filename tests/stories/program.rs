@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
+use std::path::PathBuf;
 
 use causeway_test_support::kong::KongStandIn;
 use serde_json::Value;
@@ -40,9 +41,18 @@ pub struct Desk {
 impl Desk {
     /// `admin` is added to the admin server's settings.
     pub async fn new(kong: KongStandIn, admin: &str) -> Self {
-        let config =
-            CONFIG.replace("KONG", &kong.admin_url()).replace("ADMIN", admin).replace("TOKEN", TOKEN);
+        Self::with(kong, &CONFIG.replace("ADMIN", admin))
+    }
+
+    /// With a document of its own, in which `KONG` stands for the stand-in's address and `TOKEN` for the token.
+    pub fn with(kong: KongStandIn, document: &str) -> Self {
+        let config = document.replace("KONG", &kong.admin_url()).replace("TOKEN", TOKEN);
         Self { causeway: Causeway::with(&config), kong }
+    }
+
+    /// A file beside the configuration.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.causeway.folder().join(name)
     }
 
     /// Puts another file of services in the place of the present one.

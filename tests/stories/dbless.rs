@@ -1,0 +1,232 @@
+//! A Kong without a database: whole documents, for one node and for clusters of them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::Duration;
+
+use causeway_test_support::kong::{KongStandIn, Recorded};
+use http::Method;
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+use crate::program::{Desk, RunningCauseway, fleet};
+use crate::registry::ModelRegistry;
+use crate::stage::{LIMIT, Stage, instance, is_ours, until, weighing};
+
+/// Two registries and a task for each, into a cluster of three.
+const CLUSTER: &str = r#"
+version: 1
+owner: me
+admin: { listen: "127.0.0.1:0" }
+registries:
+  - { name: r, type: file, path: services.yaml }
+  - { name: q, type: file, path: others.yaml }
+gateways: [ { name: kong, type: kong, addresses: NODES, retire_after: 200ms, timeout: 20s } ]
+tasks:
+  - { name: t, source: r, destination: kong, match: [ { namespace: default, service: "*" } ] }
+  - { name: u, source: q, destination: kong, match: [ { namespace: default, service: "*" } ] }
+methods: [ { type: watch, enable: true }, { type: pull, enable: true, interval: 2s } ]
+health_check: { enable: false }
+"#;
+
+const OTHERS: &str = "services: [ { service: other, instances: [ { host: 10.9.0.1, port: 80 } ] } ]\n";
+
+fn theirs() -> Value {
+    json!({
+        "_format_version": "3.0",
+        "consumers": [{ "username": "bob" }],
+        "services": [{ "name": "theirs", "host": "example.com", "routes": [{ "name": "r", "paths": ["/r"] }] }],
+    })
+}
+
+async fn node() -> KongStandIn {
+    let node = KongStandIn::builder().db_less().start().await;
+    assert_eq!(node.direct(&Method::POST, "/config", &theirs()).0, 201);
+    node
+}
+
+fn documents(kong: &KongStandIn) -> Vec<Recorded> {
+    kong.requests().into_iter().filter(|request| request.path.starts_with("/config?")).collect()
+}
+
+/// Everything that stands, without times and the ids of targets.
+fn standing(kong: &KongStandIn) -> Vec<Value> {
+    let mut all = [kong.services(), kong.routes(), kong.upstreams(), kong.all_targets()].concat();
+    for entity in &mut all {
+        let entity = entity.as_object_mut().unwrap();
+        entity.retain(|field, _| !field.ends_with("_at"));
+    }
+    all
+}
+
+struct Cluster {
+    desk: Desk,
+    others: [KongStandIn; 2],
+}
+
+impl Cluster {
+    async fn new() -> Self {
+        let (first, others) = (node().await, [node().await, node().await]);
+        let nodes: Vec<String> = others.iter().map(KongStandIn::admin_url).collect();
+        let addresses = format!("[\"KONG\", \"{}\", \"{}\"]", nodes[0], nodes[1]);
+        let desk = Desk::with(first, &CLUSTER.replace("NODES", &addresses));
+        desk.write(&fleet(20));
+        fs::write(desk.path("others.yaml"), OTHERS).unwrap();
+        Self { desk, others }
+    }
+
+    fn nodes(&self) -> impl Iterator<Item = &KongStandIn> {
+        std::iter::once(&self.desk.kong).chain(&self.others)
+    }
+
+    async fn until(&self, what: &str, program: &RunningCauseway, condition: impl Fn(&KongStandIn) -> bool) {
+        until(what, || self.nodes().all(&condition), || program.log()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_takes_two_tasks_in_one_document_and_one_that_comes_back_empty_is_filled_again() {
+    let cluster = Cluster::new().await;
+    let mut program = cluster.desk.start();
+    program.until_ready().await;
+    cluster.until("both tasks are everywhere", &program, |kong| kong.services().len() == 22).await;
+    let sent = documents(&cluster.desk.kong).len();
+    assert!((1..=2).contains(&sent), "{sent} documents for a first pass of two tasks");
+    let stands = standing(&cluster.desk.kong);
+    assert!(cluster.nodes().all(|kong| standing(kong) == stands));
+
+    // A while without one of them.
+    cluster.others[1].stop().await;
+    program.until_told(1, &["WARN", "does not hold what it should", &cluster.others[1].admin_url()]).await;
+    let mut services = fleet(20);
+    services.remove("s007");
+    cluster.desk.write(&services);
+    let up = |kong: &KongStandIn| {
+        kong.addr() == cluster.others[1].addr() || (kong.services().len(), kong.upstreams().len()) == (21, 20)
+    };
+    cluster.until("what is no longer registered has gone", &program, up).await;
+    let status = program.status().await;
+    let states: Vec<&str> = status["gateways"][0]["nodes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["state"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        (&status["gateways"][0]["state"], states),
+        (&json!("ready"), vec!["ready", "ready", "failing"])
+    );
+    let sent = documents(&cluster.desk.kong).len();
+    cluster.others[1].restart_empty().await;
+    cluster.until("it is filled again", &program, |kong| kong.services().len() == 21).await;
+    let stands = standing(&cluster.desk.kong);
+    assert!(cluster.nodes().all(|kong| standing(kong) == stands));
+    assert_eq!(documents(&cluster.desk.kong).len(), sent, "the others were left alone");
+    program.until_told(1, &["INFO", "the node answers again"]).await;
+    assert_eq!(program.told(&["WARN", "does not hold what it should"]), 1, "{}", program.log());
+
+    // A second start finds everything as it should be.
+    assert!(program.terminate().await.success());
+    cluster.nodes().for_each(KongStandIn::reset_counts);
+    let (code, plan, log) = cluster.desk.call(&["plan", "--exit-code"]).await;
+    assert_eq!(code, 0, "{plan}{log}");
+    let mut program = cluster.desk.start();
+    program.until_ready().await;
+    sleep(Duration::from_secs(3)).await;
+    assert!(cluster.nodes().all(|kong| kong.writes() == 0), "{:?}", documents(&cluster.desk.kong));
+    assert!(program.terminate().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_source_that_has_not_answered_yet_loses_nothing_and_neither_do_leftovers() {
+    let cluster = Cluster::new().await;
+    let mut program = cluster.desk.start();
+    program.until_ready().await;
+    cluster.until("both tasks are everywhere", &program, |kong| kong.services().len() == 22).await;
+    assert!(program.terminate().await.success());
+
+    let of_the_other = |kong: &KongStandIn| {
+        let all = standing(kong).into_iter();
+        all.filter(|entity| {
+            entity.to_string().contains("10.9.0.1") || entity.to_string().contains("q.default.other")
+        })
+        .collect::<Vec<_>>()
+    };
+    let before = of_the_other(&cluster.desk.kong);
+    assert_eq!(before.len(), 3);
+    fs::write(cluster.desk.path("others.yaml"), "services: [").unwrap();
+    cluster.desk.write(&fleet(25));
+    let mut program = cluster.desk.start();
+    cluster
+        .until("the first source's services are there", &program, |kong| kong.services().len() == 27)
+        .await;
+    assert!(cluster.nodes().all(|kong| of_the_other(kong) == before));
+    assert!(program.terminate().await.success());
+
+    // Its task is configured no more: what it left stays, and is told.
+    let task = CLUSTER.lines().find(|line| line.contains("name: u")).unwrap();
+    cluster.desk.configure(task, "");
+    cluster.desk.write(&fleet(26));
+    let mut program = cluster.desk.start();
+    cluster.until("a service more is there", &program, |kong| kong.services().len() == 28).await;
+    assert!(cluster.nodes().all(|kong| of_the_other(kong) == before));
+    assert_eq!(program.status().await["gateways"][0]["leftovers"], json!(["u"]));
+    assert!(program.terminate().await.success());
+}
+
+const ONE_NODE: &str = r#"
+version: 1
+owner: me
+registries: [ { name: r, type: nacos, addresses: ["127.0.0.1:1"] } ]
+gateways: [ { name: kong, type: kong, addresses: ["KONG"], timeout: 60s } ]
+tasks: [ { name: t, source: r, destination: kong, match: [ { namespace: default, service: "*" } ] } ]
+methods: [ { type: watch, enable: true }, { type: pull, enable: false } ]
+health_check: { enable: false }
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn five_thousand_targets_that_change_within_a_second_cost_two_documents() {
+    const SERVICES: usize = 500;
+    causeway_gateways::http::install_crypto();
+    let stage = Stage { kong: node().await, registry: ModelRegistry::default() };
+    let register = |n: usize, ratio: f64| {
+        let host = |k: usize| weighing(instance(&format!("10.{}.{}.{k}", n / 250, n % 250)), ratio);
+        stage.register(&format!("s{n:03}"), (0..10).map(host));
+    };
+    (0..SERVICES).for_each(|n| register(n, 1.0));
+    let deployment = stage.deploy(ONE_NODE);
+    deployment.until_ready().await;
+    assert_eq!(stage.kong.all_targets().len(), 10 * SERVICES);
+    let first_pass = documents(&stage.kong).len();
+    assert!(first_pass <= 2, "{first_pass} documents");
+
+    stage.kong.reset_counts();
+    let begun = Instant::now();
+    for n in 0..SERVICES {
+        register(n, 0.5);
+        if n % 25 == 24 {
+            sleep(Duration::from_millis(45)).await;
+        }
+    }
+    let took = begun.elapsed();
+    let all_changed = || {
+        // To look at all of them takes a while.
+        if stage.kong.weights("r.default.s499.default").values().any(|weight| *weight != 50) {
+            return false;
+        }
+        let weights: BTreeMap<u64, usize> =
+            stage.kong.all_targets().iter().fold(BTreeMap::new(), |mut counts, target| {
+                *counts.entry(target["weight"].as_u64().unwrap()).or_default() += 1;
+                counts
+            });
+        weights == BTreeMap::from([(50, 10 * SERVICES)])
+    };
+    while !all_changed() {
+        assert!(begun.elapsed() < LIMIT, "{}", stage.dump());
+        sleep(Duration::from_millis(100)).await;
+    }
+    let sent = documents(&stage.kong);
+    assert!(sent.len() <= 2, "{} documents for changes within {took:?}", sent.len());
+    assert!(stage.kong.services().iter().filter(|service| !is_ours(service)).count() == 1);
+    deployment.stop().await;
+}
