@@ -1,6 +1,5 @@
 //! A Kong without a database: whole documents, for one node and for clusters of them.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::time::Duration;
 
@@ -82,51 +81,31 @@ impl Cluster {
     async fn until(&self, what: &str, program: &RunningCauseway, condition: impl Fn(&KongStandIn) -> bool) {
         until(what, || self.nodes().all(&condition), || program.log()).await;
     }
+
+    /// Whether all nodes hold the same.
+    fn is_one(&self) -> bool {
+        let stands = standing(&self.desk.kong);
+        self.nodes().all(|kong| standing(kong) == stands)
+    }
+
+    /// Causeway, when both tasks are everywhere.
+    async fn started(&self) -> RunningCauseway {
+        let program = self.desk.start();
+        program.until_ready().await;
+        self.until("both tasks are everywhere", &program, |kong| kong.services().len() == 22).await;
+        program
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_cluster_takes_two_tasks_in_one_document_and_one_that_comes_back_empty_is_filled_again() {
+async fn a_cluster_takes_two_tasks_in_one_document_and_a_second_start_finds_it_so() {
     let cluster = Cluster::new().await;
-    let mut program = cluster.desk.start();
-    program.until_ready().await;
-    cluster.until("both tasks are everywhere", &program, |kong| kong.services().len() == 22).await;
+    let mut program = cluster.started().await;
     let sent = documents(&cluster.desk.kong).len();
     assert!((1..=2).contains(&sent), "{sent} documents for a first pass of two tasks");
-    let stands = standing(&cluster.desk.kong);
-    assert!(cluster.nodes().all(|kong| standing(kong) == stands));
-
-    // A while without one of them.
-    cluster.others[1].stop().await;
-    program.until_told(1, &["WARN", "does not hold what it should", &cluster.others[1].admin_url()]).await;
-    let mut services = fleet(20);
-    services.remove("s007");
-    cluster.desk.write(&services);
-    let up = |kong: &KongStandIn| {
-        kong.addr() == cluster.others[1].addr() || (kong.services().len(), kong.upstreams().len()) == (21, 20)
-    };
-    cluster.until("what is no longer registered has gone", &program, up).await;
-    let status = program.status().await;
-    let states: Vec<&str> = status["gateways"][0]["nodes"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|it| it["state"].as_str().unwrap())
-        .collect();
-    assert_eq!(
-        (&status["gateways"][0]["state"], states),
-        (&json!("ready"), vec!["ready", "ready", "failing"])
-    );
-    let sent = documents(&cluster.desk.kong).len();
-    cluster.others[1].restart_empty().await;
-    cluster.until("it is filled again", &program, |kong| kong.services().len() == 21).await;
-    let stands = standing(&cluster.desk.kong);
-    assert!(cluster.nodes().all(|kong| standing(kong) == stands));
-    assert_eq!(documents(&cluster.desk.kong).len(), sent, "the others were left alone");
-    program.until_told(1, &["INFO", "the node answers again"]).await;
-    assert_eq!(program.told(&["WARN", "does not hold what it should"]), 1, "{}", program.log());
-
-    // A second start finds everything as it should be.
+    assert!(cluster.is_one());
     assert!(program.terminate().await.success());
+
     cluster.nodes().for_each(KongStandIn::reset_counts);
     let (code, plan, log) = cluster.desk.call(&["plan", "--exit-code"]).await;
     assert_eq!(code, 0, "{plan}{log}");
@@ -138,11 +117,42 @@ async fn a_cluster_takes_two_tasks_in_one_document_and_one_that_comes_back_empty
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_of_a_cluster_that_was_away_and_comes_back_empty_is_filled_again() {
+    const LOST: [&str; 2] = ["WARN", "does not hold what it should"];
+    let cluster = Cluster::new().await;
+    let mut program = cluster.started().await;
+    let away = &cluster.others[1];
+    away.stop().await;
+    program.until_told(1, &[LOST[0], LOST[1], &away.admin_url()]).await;
+    let mut services = fleet(20);
+    services.remove("s007");
+    cluster.desk.write(&services);
+    let has_gone = |kong: &KongStandIn| {
+        kong.addr() == away.addr() || (kong.services().len(), kong.upstreams().len()) == (21, 20)
+    };
+    cluster.until("what is no longer registered has gone", &program, has_gone).await;
+    let gateway = program.status().await["gateways"][0].take();
+    let states: Vec<&Value> =
+        gateway["nodes"].as_array().unwrap().iter().map(|node| &node["state"]).collect();
+    assert_eq!(
+        (gateway["state"].as_str(), json!(states)),
+        (Some("ready"), json!(["ready", "ready", "failing"]))
+    );
+
+    let sent = documents(&cluster.desk.kong).len();
+    away.restart_empty().await;
+    cluster.until("it is filled again", &program, |kong| kong.services().len() == 21).await;
+    assert!(cluster.is_one());
+    assert_eq!(documents(&cluster.desk.kong).len(), sent, "the others were left alone");
+    program.until_told(1, &["INFO", "the node answers again"]).await;
+    assert_eq!(program.told(&LOST), 1, "{}", program.log());
+    assert!(program.terminate().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_source_that_has_not_answered_yet_loses_nothing_and_neither_do_leftovers() {
     let cluster = Cluster::new().await;
-    let mut program = cluster.desk.start();
-    program.until_ready().await;
-    cluster.until("both tasks are everywhere", &program, |kong| kong.services().len() == 22).await;
+    let mut program = cluster.started().await;
     assert!(program.terminate().await.success());
 
     let of_the_other = |kong: &KongStandIn| {
@@ -184,6 +194,16 @@ methods: [ { type: watch, enable: true }, { type: pull, enable: false } ]
 health_check: { enable: false }
 "#;
 
+/// Whether so many targets stand there, all of one weight.
+fn all_weigh(kong: &KongStandIn, weight: u64, count: usize) -> bool {
+    // To look at all of them takes a while.
+    let last = kong.weights("r.default.s499.default");
+    last.values().all(|it| u64::try_from(*it) == Ok(weight)) && {
+        let targets = kong.all_targets();
+        targets.len() == count && targets.iter().all(|target| target["weight"] == weight)
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn five_thousand_targets_that_change_within_a_second_cost_two_documents() {
     const SERVICES: usize = 500;
@@ -209,19 +229,7 @@ async fn five_thousand_targets_that_change_within_a_second_cost_two_documents() 
         }
     }
     let took = begun.elapsed();
-    let all_changed = || {
-        // To look at all of them takes a while.
-        if stage.kong.weights("r.default.s499.default").values().any(|weight| *weight != 50) {
-            return false;
-        }
-        let weights: BTreeMap<u64, usize> =
-            stage.kong.all_targets().iter().fold(BTreeMap::new(), |mut counts, target| {
-                *counts.entry(target["weight"].as_u64().unwrap()).or_default() += 1;
-                counts
-            });
-        weights == BTreeMap::from([(50, 10 * SERVICES)])
-    };
-    while !all_changed() {
+    while !all_weigh(&stage.kong, 50, 10 * SERVICES) {
         assert!(begun.elapsed() < LIMIT, "{}", stage.dump());
         sleep(Duration::from_millis(100)).await;
     }
