@@ -15,6 +15,9 @@ pub(super) const WAIT: Duration = Duration::from_secs(30);
 /// A failure says something of the service itself when it lasts while the list can be read.
 const PATIENCE: u32 = 3;
 
+/// The body of an answer without instances.
+const NOTHING: &[u8] = b"[]";
+
 /// What a reading found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Found {
@@ -76,14 +79,8 @@ impl Reader {
     }
 
     fn take(&mut self, shared: &Shared, answer: &Answer) -> Result<Found, ConsulError> {
-        let unreadable = |reason| ConsulError::Unreadable {
-            server: answer.server.clone(),
-            what: self.query.what.clone(),
-            reason,
-        };
-        let instances = parse_instances(&answer.body).map_err(unreadable)?;
         // With a token the server says when it leaves something out.
-        if instances.is_empty() && answer.default_deny && !shared.http.has_token {
+        if answer.body.trim_ascii() == NOTHING && answer.default_deny && !shared.http.has_token {
             let (server, what) = (answer.server.clone(), self.query.what.clone());
             return Err(ConsulError::Withheld { server, what });
         }
@@ -95,6 +92,11 @@ impl Reader {
             }
             Step::Changed => {}
         }
+        let instances = parse_instances(&answer.body).map_err(|reason| ConsulError::Unreadable {
+            server: answer.server.clone(),
+            what: self.query.what.clone(),
+            reason,
+        })?;
         let now = snapshot(self.key.clone(), instances, answer.index);
         let before = shared.view.reading(&self.key).map(|reading| reading.snapshot);
         let changed = before.is_some_and(|before| !before.same_instances(&now));
