@@ -116,6 +116,8 @@ pub struct GroupSummary {
     pub upstream: String,
     /// Its targets.
     pub targets: BTreeSet<TargetAddress>,
+    /// Where the instances of those targets are registered.
+    pub members: BTreeSet<Address>,
     /// Its members that are left out for their health only.
     pub unhealthy: BTreeSet<Address>,
     /// An earlier group of the service has an upstream of this name, so this group is left out.
@@ -137,14 +139,16 @@ pub fn project(request: &Projection<'_>, snapshot: &Snapshot) -> Projected {
     let (mut desired, mut groups, mut conflicts) = (Desired::default(), Vec::new(), Vec::new());
     for filter in groups::filters(request.entry) {
         let (name, upstream, told) = upstream(request, &snapshot.key, filter, &candidates.targets);
+        let members: Vec<&Instance> =
+            candidates.targets.values().copied().filter(|it| filter.holds(it)).collect();
         let summary = GroupSummary {
             name: filter.name.to_owned(),
             upstream: name.clone(),
             targets: upstream.targets.keys().cloned().collect(),
+            members: members.iter().map(|instance| instance.address.clone()).collect(),
             unhealthy: groups::unhealthy(filter, snapshot, candidates.all_unhealthy),
             name_taken: desired.upstreams.contains_key(&name),
         };
-        let members = candidates.targets.values().copied().filter(|it| filter.holds(it)).collect();
         groups.push(Group { filter, summary, members });
         conflicts.extend(conflict(ObjectKey::Upstream(name.clone()), &told));
         desired.upstreams.entry(name).or_insert(upstream);

@@ -143,6 +143,9 @@ async fn targets_stand_at_the_port_that_the_metadata_says() {
         deployment.conflicts()
     );
 
+    let groups = deployment.supervisor.why("orders").await.services.remove(0).groups;
+    assert_eq!((groups[0].members.len(), groups[0].others.len()), (2, 0), "{groups:?}");
+
     // What the registry still shows is not missing: its target moves at once, whatever the hold.
     stage.kong.reset_counts();
     stage.register("orders", [at("10.0.0.1", "9091"), at("10.0.0.2", "9090")]);

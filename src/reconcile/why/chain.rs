@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use causeway_gateways::{NodeHealth, TargetAddress, tags};
+use causeway_gateways::{NodeHealth, tags};
 use tokio::time::Instant;
 
 use super::objects::{Clock, Scene};
@@ -179,11 +179,7 @@ fn groups(projected: &Projected, entry: Option<&MatchEntry>, snapshot: Option<&S
     let view = |group: &crate::project::GroupSummary| {
         let configured = entry.and_then(|entry| entry.groups.iter().find(|it| it.name == group.name));
         let asks = configured.map(|group| group.metadata.clone()).unwrap_or_default();
-        let is_member = |instance: &&&Instance| {
-            let address = TargetAddress::new(&instance.address.host, instance.address.port);
-            address.is_ok_and(|address| group.targets.contains(&address))
-        };
-        let others = candidates.iter().filter(|instance| !is_member(instance));
+        let others = candidates.iter().filter(|instance| !group.members.contains(&instance.address));
         GroupView {
             name: group.name.clone(),
             upstream: group.upstream.clone(),
