@@ -1,5 +1,6 @@
 //! How HTTP clients are built here: one place, so that every one is alike.
 
+use std::error::Error as _;
 use std::sync::Once;
 
 /// A client builder that ignores proxy variables, which would hijack loopback addresses, and uses the one TLS
@@ -17,4 +18,16 @@ pub fn install_crypto() {
         // Err means that the program has installed one already.
         let _ = rustls::crypto::ring::default_provider().install_default();
     });
+}
+
+/// What kept a request from being answered: the innermost reason last, without the URL, which may be told already.
+pub fn words(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut words = error.to_string();
+    let mut inner = error.source();
+    while let Some(error) = inner {
+        words = format!("{words}: {error}");
+        inner = error.source();
+    }
+    words
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use causeway_gateways::http::words;
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 
@@ -28,8 +29,10 @@ pub(super) fn request(config: &Config, method: Method, path: &str) -> Result<Req
 /// Sends it; an answer other than 2xx is a failure in the server's own words.
 pub(super) async fn send(config: &Config, request: RequestBuilder) -> Result<String, Failed> {
     let listen = config.admin.listen;
-    let unreachable =
-        |error| Failed::work(format!("no Causeway answers at {listen} (`admin.listen`): {error}"));
+    let unreachable = |error| {
+        let why = words(error);
+        Failed::work(format!("no Causeway answers at {listen} (`admin.listen`): {why}"))
+    };
     let response = request.send().await.map_err(unreachable)?;
     let status = response.status();
     let body = response.text().await.map_err(Failed::work)?;

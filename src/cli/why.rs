@@ -88,6 +88,8 @@ async fn reading(config: &Config, service: &str, reason: &str) -> Result<Answer,
     let slow = pass.unknown().into_iter().filter(|problem| !why.problems.contains(problem));
     let slow: Vec<String> = slow.collect();
     why.problems.extend(slow);
-    let note = format!("a reading made now, since {reason}; only a running Causeway knows since when");
+    let note = format!(
+        "a reading made now, since {reason}; only a running one knows since when something is held or fails"
+    );
     Ok(Answer { told_by: Teller::Reading, note, why })
 }

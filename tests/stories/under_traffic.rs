@@ -7,6 +7,7 @@ use http::Method;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use crate::example;
 use crate::stage::{Deployment, Stage, of_version};
 
 /// How late a worker changes over at most; `retire_after` is a little more. Both are 15 times less than they would be.
@@ -193,4 +194,50 @@ async fn without_the_wait_workers_that_are_late_meet_missing_upstreams() {
     assert!(services.len() >= 10, "{services:?}");
     assert!(services.iter().any(|name| name.starts_with("shop.")), "{services:?}");
     assert!(services.iter().any(|name| name.starts_with("r.default.")), "{services:?}");
+}
+
+/// polaris-sync's example, in which `default` is an upstream of the user's own.
+fn with_an_own_default() -> String {
+    let document = example::document();
+    let groups = r#""groups": ["#;
+    assert_eq!(document.matches(groups).count(), 1);
+    document.replace(groups, &format!(r#"{groups} {{ "name": "default", "upstreamName": "my-own" }},"#))
+}
+
+/// A write that fails for longer than an upstream is kept: that time begins only when it has succeeded.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_that_cannot_be_moved_for_long_keeps_its_upstream_until_it_has_moved() {
+    let retire_after = LATENESS + Duration::from_millis(100);
+    let name = "ins-3ad0f6e6.empty_ns.test.service.3";
+    let old = format!("{name}.default");
+    let stage = Stage::new().await;
+    let kong = &stage.kong;
+    kong.seed(Kind::Upstreams, &json!({ "name": "my-own" }));
+    stage.register_in("empty_ns", "test.service.3", [of_version("10.0.0.1", "1.0.0")]);
+    let deployment = stage.deploy_holding(&example::document(), retire_after);
+    deployment.until_ready().await;
+    deployment.stop().await;
+
+    let workers = kong.start_workers(WORKERS, LATENESS, 1);
+    kong.faults().chance(Scope::On(Method::PATCH, "/services/".to_owned()), 1.0, Fault::Status(500));
+    kong.reset_counts();
+    let deployment = stage.deploy_holding(&with_an_own_default(), retire_after);
+    let tried = |kong: &KongStandIn| kong.requests().iter().filter(|it| it.method == "PATCH").count();
+    // Five tries a turn, which take longer than `retire_after`: the second turn has begun.
+    stage.until("a second turn has tried it", |kong| tried(kong) > 6).await;
+    kong.faults().clear();
+    stage.until("the old upstream is gone", |kong| kong.entity(Kind::Upstreams, &old).is_none()).await;
+    workers.settle().await;
+    assert!(workers.outages().is_empty(), "{:#?}", workers.outages());
+    assert_eq!(workers.request(name).unwrap(), "my-own");
+    let at = |kind, operation, entity: &str| {
+        let commits = kong.commits();
+        let found = commits
+            .iter()
+            .find(|it| it.kind == kind && it.operation == operation && it.entity()["name"] == entity);
+        found.unwrap().at
+    };
+    let moved = at(Kind::Services, Operation::Updated, name);
+    assert!(at(Kind::Upstreams, Operation::Deleted, &old) - moved >= retire_after);
+    deployment.stop().await;
 }

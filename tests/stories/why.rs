@@ -10,6 +10,9 @@ use serde_json::{Value, json};
 use crate::program::{Desk, RunningCauseway};
 use crate::stage::{Deployment, Stage, instance, of_version};
 
+/// The node on the page about Kong.
+const NODE: &str = "b574dd50-5c41-4fe8-8151-35af809e32bb";
+
 const ORDERS: &str = r#"services:
   - service: orders
     instances:
@@ -90,6 +93,8 @@ async fn each_difference_is_told_with_its_reason() {
     let (code, text) = told(&desk, "orders").await;
     assert_eq!(text, include_str!("../data/why/disturbed.txt"));
     assert_eq!(code, 1, "somebody else has our name");
+    let shown = text.replace("KONG", "http://127.0.0.1:8001").replace("NODE", NODE);
+    assert!(include_str!("../../docs/gateways/kong.md").contains(&shown), "the page shows what it says");
 
     let (code, text, _) = desk.call(&["why", "orders", "--output", "json"]).await;
     assert_eq!(code, 1);

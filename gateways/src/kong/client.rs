@@ -1,7 +1,6 @@
 //! One request to the Admin API: over whichever address serves, paced, counted, and repeated while that may
 //! help.
 
-use std::error::Error as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -17,7 +16,7 @@ use super::answer::{Cause, Meaning, Refusal};
 use super::limiter::{Limiter, Signal};
 use super::settings::{KongSettings, SettingsError};
 use super::stats::Stats;
-use crate::Fields;
+use crate::{Fields, http};
 
 /// A request is repeated so often before its failure is reported; whoever planned it goes on from there.
 const REPEATS: usize = 4;
@@ -194,7 +193,7 @@ impl Client {
             // The status is known, so a body that broke off loses only Kong's words.
             return Err(Cause::of_answer(status.as_u16(), &body.unwrap_or_default(), retry_after));
         }
-        let body = body.map_err(|error| Cause::Unreadable(words(error)))?;
+        let body = body.map_err(|error| Cause::Unreadable(http::words(error)))?;
         if body.is_empty() {
             return Ok(Answer { body: Value::Null, server });
         }
@@ -218,19 +217,7 @@ fn is_worth_repeating(refusal: &Refusal) -> bool {
 
 fn unanswered(error: reqwest::Error) -> Cause {
     let cause = if error.is_timeout() { Cause::Timeout } else { Cause::Unreachable };
-    cause(words(error))
-}
-
-/// The innermost reason last; without the URL, which is told already.
-fn words(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut words = error.to_string();
-    let mut inner = error.source();
-    while let Some(error) = inner {
-        words = format!("{words}: {error}");
-        inner = error.source();
-    }
-    words
+    cause(http::words(error))
 }
 
 /// Kong's own plugins and the proxies before it send seconds, not dates.

@@ -133,9 +133,21 @@ fn render_group(page: &mut Page, group: &GroupView) {
         );
     }
     page.line("group", format_args!("{name}{asks} → upstream {upstream}: {members}"));
-    for LeftOut { address, reason } in &group.others {
-        page.line("", format_args!("  not {address}: {reason}"));
+    for (reason, addresses) in by_reason(&group.others) {
+        page.line("", format_args!("  not {}: {reason}", addresses.join(", ")));
     }
+}
+
+/// The addresses for each reason, in the order in which the reasons come up.
+fn by_reason(left_out: &[LeftOut]) -> Vec<(&str, Vec<&str>)> {
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for LeftOut { address, reason } in left_out {
+        match reasons.iter_mut().find(|(known, _)| known == reason) {
+            Some((_, addresses)) => addresses.push(address),
+            None => reasons.push((reason, vec![address])),
+        }
+    }
+    reasons
 }
 
 fn render_object(page: &mut Page, object: &ObjectView) {

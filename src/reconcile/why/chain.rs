@@ -196,9 +196,9 @@ fn groups(projected: &Projected, entry: Option<&MatchEntry>, snapshot: Option<&S
 fn not_asked_for(instance: &Instance, asks: &BTreeMap<String, String>) -> LeftOut {
     let lacks = asks.iter().find(|(name, value)| instance.metadata.get(*name) != Some(*value));
     let reason = match lacks.map(|(name, _)| (name, instance.metadata.get(name))) {
-        Some((name, Some(has))) => format!("its {name} is {has}"),
-        Some((name, None)) => format!("it has no {name}"),
-        None => "its metadata does not fit".to_owned(),
+        Some((name, Some(has))) => format!("{name} is {has}"),
+        Some((name, None)) => format!("no {name}"),
+        None => "the metadata does not fit".to_owned(),
     };
     LeftOut { address: instance.address.to_string(), reason }
 }
