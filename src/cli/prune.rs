@@ -26,17 +26,18 @@ pub(super) async fn prune(config: &Config, args: &Args) -> Outcome {
 /// Shows what stands for tasks that leave, and removes it when that is wanted.
 pub(super) async fn remove(config: &Config, left: &Leaving, command: &str, consent: &Consent) -> Outcome {
     let everything = Selection::default();
+    let problems: Vec<String> = left.unread.iter().chain(&left.unassigned).cloned().collect();
     let mut plans = Vec::new();
     for flow in &left.flows {
         plans.push(look(flow, &everything).await?);
     }
     if consent.output == Output::Text {
-        output::print(text::render(&plans, &left.problems));
+        output::print(text::render(&plans, &problems));
     }
     let differs = plans.iter().any(TaskPlan::differs);
     let question = format!("{command}: remove this?");
     let done = differs && consent.ask(&question)? != Answer::No;
-    let (mut changes, mut complaints) = (0, left.problems.clone());
+    let (mut changes, mut complaints) = (0, problems.clone());
     if done {
         refuse_if_running(config, left).await?;
         for flow in &left.flows {
@@ -48,7 +49,7 @@ pub(super) async fn remove(config: &Config, left: &Leaving, command: &str, conse
     match consent.output {
         Output::Text => conclude(command, differs, done.then_some(changes), &complaints),
         Output::Json => output::json(&json!({
-            command: as_json(&plans, &left.problems), "done": done, "changes": changes, "complaints": complaints,
+            command: as_json(&plans, &problems), "done": done, "changes": changes, "complaints": complaints,
         })),
     }
     let kept = plans.iter().flat_map(|plan| &plan.turns).any(|(_, turn)| !turn.plan.kept.is_empty());

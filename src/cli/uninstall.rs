@@ -30,7 +30,7 @@ pub(super) struct Args {
 
 pub(super) async fn uninstall(config: &Config, args: &Args) -> Outcome {
     let left = leaving(config, &Built, |task| task == args.task).await;
-    if config.task(&args.task).is_none() && left.tasks.is_empty() && left.problems.is_empty() {
+    if config.task(&args.task).is_none() && left.tasks.is_empty() && left.unread.is_empty() {
         let names: Vec<&str> = config.tasks.iter().map(|task| task.name.as_str()).collect();
         return Err(Failed::usage(format!(
             "no task is named `{}` (there are: {}), and nothing stands under its mark",
@@ -50,6 +50,7 @@ async fn hand_over(config: &Config, left: &Leaving, args: &Args) -> Outcome {
     let changes: usize = plans.iter().map(|(_, plan)| plan.changes.len()).sum();
     if args.consent.output == Output::Text {
         show(&plans);
+        left.unread.iter().for_each(|problem| output::line(format_args!("problem: {problem}")));
     }
     let question = format!("take our tags off {changes} objects?");
     let answer = if changes == 0 { Answer::No } else { args.consent.ask(&question)? };
@@ -66,9 +67,9 @@ async fn hand_over(config: &Config, left: &Leaving, args: &Args) -> Outcome {
     }
     match args.consent.output {
         Output::Text => conclude(changes, done, &failed),
-        Output::Json => output::json(&result(&plans, done, &failed)),
+        Output::Json => output::json(&result(&plans, &left.unread, done, &failed)),
     }
-    Ok(match (done || changes == 0, failed.is_empty()) {
+    Ok(match (done || changes == 0, failed.is_empty() && left.unread.is_empty()) {
         (false, _) => ExitCode::from(DIFFERENCES),
         (true, true) => ExitCode::SUCCESS,
         (true, false) => ExitCode::FAILURE,
@@ -119,13 +120,14 @@ fn conclude(changes: usize, done: bool, failed: &[Failure]) {
     }
 }
 
-fn result(plans: &Plans, done: bool, failed: &[Failure]) -> serde_json::Value {
+fn result(plans: &Plans, problems: &[String], done: bool, failed: &[Failure]) -> serde_json::Value {
     let gateways = plans.iter().map(|(gateway, plan)| {
         let changes = plan.changes.iter().map(text::change_json);
         json!({ "gateway": gateway.config.name, "changes": changes.collect::<Vec<_>>() })
     });
     json!({
         "uninstall": gateways.collect::<Vec<_>>(),
+        "problems": problems,
         "done": done,
         "failed": failed.iter().map(failure_json).collect::<Vec<_>>(),
     })

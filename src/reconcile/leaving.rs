@@ -25,8 +25,10 @@ pub struct Leaving {
     pub flows: Vec<Arc<Flow>>,
     /// The names of the tasks of which anything stands.
     pub tasks: BTreeSet<String>,
-    /// Gateways that cannot be read, and objects that no flow can retire, for people.
-    pub problems: Vec<String>,
+    /// Gateways that cannot be read, for people.
+    pub unread: Vec<String>,
+    /// Objects that no flow can retire, for people.
+    pub unassigned: Vec<String>,
 }
 
 /// Reads every configured gateway, and makes flows for what stands there under our owner for the tasks that leave.
@@ -36,7 +38,7 @@ pub async fn leaving(config: &Config, adapters: &dyn Adapters, leaves: impl Fn(&
         match read(config, gateway, adapters).await {
             Ok(handle) => leaving.add(config, handle, &leaves),
             Err(error) => {
-                leaving.problems.push(format!("gateway {} cannot be read: {error}", gateway.name));
+                leaving.unread.push(format!("gateway {} cannot be read: {error}", gateway.name));
             }
         }
     }
@@ -67,7 +69,7 @@ impl Leaving {
             }
             self.tasks.insert(task);
         }
-        self.problems.extend(unassigned.into_iter().map(|task| {
+        self.unassigned.extend(unassigned.into_iter().map(|task| {
             format!(
                 "gateway {}: something bears the mark of task {task}, but not of the service that it was made for; \
                  `causeway uninstall --task {task} --hand-over` untags it",

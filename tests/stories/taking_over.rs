@@ -301,3 +301,25 @@ async fn a_running_causeway_is_not_worked_against_and_adopting_beside_it_is_safe
     expect(&desk, 0, &["uninstall", "--task", "t", "--hand-over", "--yes"]).await;
     assert!(!everything(&desk.kong, &[]).values().any(is_ours));
 }
+
+#[tokio::test]
+async fn a_gateway_that_cannot_be_read_is_told_and_passes_for_nothing_left_never() {
+    let desk = Desk::new(KongStandIn::start().await, "").await;
+    desk.write(&fleet(1));
+    expect(&desk, 0, &["sync"]).await;
+    desk.kong.stop().await;
+    for command in
+        [&["prune"][..], &["uninstall", "--task", "t"], &["uninstall", "--task", "t", "--hand-over"]]
+    {
+        let text = expect(&desk, 1, command).await;
+        assert!(text.contains("problem: gateway kong cannot be read: "), "{text}");
+    }
+    desk.kong.restart().await;
+    // Somebody has taken off what says which service it was made for.
+    let tags = json!({ "tags": ["causeway.owner:me", "causeway.task:t"] });
+    assert_eq!(desk.kong.direct(&Method::PATCH, "/services/r.default.s000", &tags).0, 200);
+    let text = expect(&desk, 1, &["uninstall", "--task", "t", "--yes"]).await;
+    assert!(text.contains("`causeway uninstall --task t --hand-over` untags it"), "{text}");
+    expect(&desk, 0, &["uninstall", "--task", "t", "--hand-over", "--yes"]).await;
+    assert!(!everything(&desk.kong, &[]).values().any(is_ours));
+}

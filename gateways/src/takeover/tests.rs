@@ -182,7 +182,7 @@ proptest! {
         let after = apply(&world, &plan);
         let then = diff(&desired, &after, &context());
         for conflict in &then.conflicts {
-            prop_assert!(!conflict.reason.contains("bears no mark"), "{conflict:?}");
+            prop_assert!(!conflict.reason.contains("until it is gone or `causeway adopt`"), "{conflict:?}");
         }
         let stands = |key: &ObjectKey| world.object(key).is_some();
         let made_anew = then.changes.iter().find(|it| matches!(it.write, Write::Create(_)) && stands(&it.key));
