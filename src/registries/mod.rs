@@ -11,9 +11,11 @@ pub mod consul;
 pub mod file;
 mod http;
 mod marks;
+mod metadata;
 pub mod nacos;
 mod tls;
 mod view;
+pub mod zookeeper;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -83,6 +85,10 @@ pub fn build(registry: &config::Registry) -> Result<Arc<dyn Source>, String> {
         RegistryKind::Consul => {
             let consul = consul::Consul::new(consul::ConsulSettings::from(registry));
             Ok(Arc::new(consul.map_err(|error| format!("the registry {name} can't be used: {error}"))?))
+        }
+        RegistryKind::Zookeeper => {
+            let zookeeper = zookeeper::Zookeeper::new(&zookeeper::ZookeeperSettings::from(registry));
+            Ok(Arc::new(zookeeper.map_err(|error| format!("the registry {name} can't be used: {error}"))?))
         }
         kind => Err(format!(
             "the registry {name} is of the type `{}`, which this version does not read yet",

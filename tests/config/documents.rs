@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use causeway::config::{
     Destination, Dialect, FieldType, FromMetadata, GatewayKind, MatchEntry, Mode, Pattern, Policy,
-    RegistryKind, ReportKind, ReportTarget, Secret, Selector, Setting, Tls, Upkeep,
+    RegistryKind, ReportKind, ReportTarget, Secret, Selector, Setting, Tls, Upkeep, ZookeeperLayout,
 };
 use serde_json::json;
 
@@ -83,6 +83,9 @@ fn the_registries_of_a_full_document() {
     let consul = &config.registries["consul"];
     assert_eq!((consul.tls.as_ref(), consul.datacenter.as_deref()), (Some(&Tls::default()), Some("dc2")));
     assert_eq!(consul.filter.as_deref(), Some("Service.Meta.tier == \"web\""));
+    let zk = &config.registries["zk"];
+    assert_eq!((zk.layout, zk.root.as_deref()), (ZookeeperLayout::DubboApp, Some("/apps")));
+    assert_eq!(config.registries["eureka"].layout, ZookeeperLayout::Auto);
     assert_eq!(config.registries["eureka"].password, Some(Secret::new("p")));
 }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use causeway::config::{
     self, Admin, Config, Destination, Dialect, Gateway, GatewayKind, Group, HealthCheck, KongTemplates,
     MatchEntry, Mode, Pattern, Policy, Registry, RegistryKind, Report, ReportKind, ReportTarget, Secret,
-    Selector, SourceProtect, Task, Upkeep,
+    Selector, SourceProtect, Task, Upkeep, ZookeeperLayout,
 };
 
 use crate::data;
@@ -31,6 +31,8 @@ fn registry(name: &str, kind: RegistryKind, address: &str) -> Registry {
         filter: None,
         namespaces: vec![],
         path: None,
+        layout: ZookeeperLayout::Auto,
+        root: None,
         tls: None,
         protect: SourceProtect { hold: MINUTE, max_shrink: 0.3, release_after: None },
     }

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use crate::config::{
-    model::{Gateway, GatewayKind, Registry, RegistryKind, SourceProtect, Tls},
+    model::{Gateway, GatewayKind, Registry, RegistryKind, SourceProtect, Tls, ZookeeperLayout},
     written,
 };
 
@@ -28,6 +28,8 @@ impl Registry {
             filter: None,
             namespaces: Vec::new(),
             path: None,
+            layout: ZookeeperLayout::default(),
+            root: None,
             tls: None,
             protect,
         }
@@ -76,7 +78,13 @@ pub(super) fn registry(written: written::Registry, hold: Option<Duration>) -> Re
             ..server(consul.server, RegistryKind::Consul, hold)
         },
         written::Registry::Eureka(eureka) => with_user(eureka, RegistryKind::Eureka, hold),
-        written::Registry::Zookeeper(zookeeper) => with_user(zookeeper, RegistryKind::Zookeeper, hold),
+        written::Registry::Zookeeper(zookeeper) => Registry {
+            user: zookeeper.user,
+            password: zookeeper.password,
+            layout: zookeeper.layout.map(layout).unwrap_or_default(),
+            root: zookeeper.root.map(|text| text.0),
+            ..server(zookeeper.server, RegistryKind::Zookeeper, hold)
+        },
         written::Registry::ServiceCenter(center) => with_user(center, RegistryKind::ServiceCenter, hold),
         written::Registry::File(file) => Registry {
             path: Some(PathBuf::from(file.path)),
@@ -99,6 +107,16 @@ fn server(written: written::Server, kind: RegistryKind, hold: Option<Duration>) 
         tls: written.tls.map(tls),
         protect: protect(written.protect, hold.unwrap_or_else(|| kind.default_hold())),
         ..Registry::bare(written.name, kind)
+    }
+}
+
+fn layout(written: written::ZookeeperLayout) -> ZookeeperLayout {
+    match written {
+        written::ZookeeperLayout::Auto => ZookeeperLayout::Auto,
+        written::ZookeeperLayout::Dubbo => ZookeeperLayout::Dubbo,
+        written::ZookeeperLayout::DubboApp => ZookeeperLayout::DubboApp,
+        written::ZookeeperLayout::Curator => ZookeeperLayout::Curator,
+        written::ZookeeperLayout::SpringCloud => ZookeeperLayout::SpringCloud,
     }
 }
 

@@ -69,7 +69,7 @@ impl<F: Form> JsonSchema for Text<F> {
 pub(crate) type Check = fn(&str) -> Result<(), String>;
 
 /// Every form's name and check.
-pub(crate) const CHECKS: [(&str, Check); 13] = [
+pub(crate) const CHECKS: [(&str, Check); 14] = [
     (Length::NAME, by::<Length>),
     (Period::NAME, by::<Period>),
     (Glob::NAME, by::<Glob>),
@@ -83,6 +83,7 @@ pub(crate) const CHECKS: [(&str, Check); 13] = [
     (ServiceText::NAME, by::<ServiceText>),
     (GroupText::NAME, by::<GroupText>),
     (HttpMethod::NAME, by::<HttpMethod>),
+    (NodePath::NAME, by::<NodePath>),
 ];
 
 fn by<F: Form>(text: &str) -> Result<(), String> {
@@ -227,9 +228,40 @@ impl Form for Address {
     }
 }
 
+/// The path of a ZooKeeper node.
+pub(crate) enum NodePath {}
+
+impl Form for NodePath {
+    type Parsed = String;
+    const NAME: &'static str = "causeway-node-path";
+    const ABOUT: &'static str = "The path of a ZooKeeper node, such as `/services`.";
+
+    fn parse(text: &str) -> Result<String, String> {
+        let Some(inner) = text.strip_prefix('/') else {
+            return Err("is no path of a node: it begins with `/`".to_owned());
+        };
+        let inner = inner.trim_end_matches('/');
+        let odd = |segment: &str| matches!(segment, "" | "." | "..") || segment.contains(char::is_control);
+        if !inner.is_empty() && inner.split('/').any(odd) {
+            return Err("is no path of a node: each part between two `/` is a name".to_owned());
+        }
+        Ok(format!("/{inner}"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Address, Form, Glob, KongUrl, Listen};
+    use super::{Address, Form, Glob, KongUrl, Listen, NodePath};
+
+    #[test]
+    fn a_nodes_path_is_absolute_and_has_no_empty_parts() {
+        for (text, path) in [("/services", "/services"), ("/a/b c/", "/a/b c"), ("/", "/")] {
+            assert_eq!(NodePath::parse(text).as_deref(), Ok(path));
+        }
+        for text in ["", "services", "/a//b", "/a/../b", "/a\u{0}"] {
+            assert!(NodePath::parse(text).unwrap_err().starts_with("is no path"), "{text}");
+        }
+    }
 
     #[test]
     fn an_admin_api_without_a_scheme_is_plain_http() {

@@ -52,6 +52,22 @@ impl RegistryKind {
     }
 }
 
+/// How services are laid out in a ZooKeeper.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ZookeeperLayout {
+    /// By what is found: Dubbo's interfaces, and Curator's entries by whichever framework wrote each.
+    #[default]
+    Auto,
+    /// Dubbo's interface level.
+    Dubbo,
+    /// Dubbo's application level.
+    DubboApp,
+    /// Curator's service discovery, whoever uses it.
+    Curator,
+    /// Spring Cloud Zookeeper.
+    SpringCloud,
+}
+
 /// A registry and how to reach it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Registry {
@@ -82,6 +98,10 @@ pub struct Registry {
     pub namespaces: Vec<String>,
     /// The file or folder of a `file` registry, relative to the working directory.
     pub path: Option<PathBuf>,
+    /// How a ZooKeeper's nodes are read.
+    pub layout: ZookeeperLayout,
+    /// The node under which a ZooKeeper's services stand, without a slash at the end; none means the layout's own.
+    pub root: Option<String>,
     /// Set when the connection is to be encrypted whatever the scheme of the addresses.
     pub tls: Option<Tls>,
     /// What bounds removals that this source causes.

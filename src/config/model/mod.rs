@@ -14,7 +14,7 @@ use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use sha2::{Digest as _, Sha256};
 
-pub use ends::{Gateway, GatewayKind, Registry, RegistryKind, SourceProtect, Tls};
+pub use ends::{Gateway, GatewayKind, Registry, RegistryKind, SourceProtect, Tls, ZookeeperLayout};
 pub use kong::{FieldType, FromMetadata, KongTemplates, RouteTemplate, Setting};
 
 use super::{pattern::Pattern, secret::Secret};

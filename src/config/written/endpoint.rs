@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::config::{
-    formats::{Address, KongUrl, Length, Period, Text},
+    formats::{Address, KongUrl, Length, NodePath, Period, Text},
     secret::Secret,
 };
 
@@ -16,7 +16,7 @@ pub(crate) enum Registry {
     Nacos(Nacos),
     Eureka(WithUser),
     Consul(Consul),
-    Zookeeper(WithUser),
+    Zookeeper(Zookeeper),
     ServiceCenter(WithUser),
     File(File),
 }
@@ -75,6 +75,33 @@ pub(crate) struct Consul {
     /// An expression of Consul's filter language that instances must fit, such as `Service.Meta.tier == "web"`.
     #[schemars(length(min = 1))]
     pub(crate) filter: Option<String>,
+}
+
+/// A ZooKeeper ensemble.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct Zookeeper {
+    #[serde(flatten)]
+    pub(crate) server: Server,
+    /// The user of the `digest` scheme.
+    pub(crate) user: Option<String>,
+    /// That user's password.
+    pub(crate) password: Option<Secret>,
+    /// How services are laid out. Default: auto, by what is found.
+    pub(crate) layout: Option<ZookeeperLayout>,
+    /// The node under which they stand. Default: /dubbo for Dubbo's interfaces, /services for all others.
+    pub(crate) root: Option<Text<NodePath>>,
+}
+
+/// How services are laid out in a ZooKeeper.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ZookeeperLayout {
+    Auto,
+    Dubbo,
+    DubboApp,
+    Curator,
+    SpringCloud,
 }
 
 /// What every registry server has.

@@ -11,7 +11,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub(crate) use endpoint::{Gateway, KongApi, Registry, Server, SourceProtect, Tls, WithUser};
+pub(crate) use endpoint::{
+    Gateway, KongApi, Registry, Server, SourceProtect, Tls, WithUser, ZookeeperLayout,
+};
 pub(crate) use kong::{Kong, SERVICE as SERVICE_FIELDS, UPSTREAM as UPSTREAM_FIELDS};
 pub(crate) use route::{Route, Values};
 pub(crate) use schema::NATIVE_SCHEMA;

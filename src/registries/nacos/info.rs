@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::names::ServiceName;
 use crate::model::{Address, Instance, Metadata, ServiceKey, Snapshot, Weight};
 use crate::registries::marks::is_copy;
+use crate::registries::metadata::pair;
 
 /// One instance as pushed or listed.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -59,19 +60,10 @@ impl Host {
             weight: Weight::from_ratio(self.weight),
             healthy: self.healthy,
             enabled: self.enabled,
-            metadata: self.metadata.iter().flatten().filter_map(text).collect(),
+            metadata: self.metadata.iter().flatten().filter_map(pair).collect(),
             attributes,
             ..Instance::new(self.address()?)
         })
-    }
-}
-
-/// Java's maps may hold nulls.
-fn text((key, value): (&String, &Value)) -> Option<(String, String)> {
-    match value {
-        Value::Null => None,
-        Value::String(text) => Some((key.clone(), text.clone())),
-        other => Some((key.clone(), other.to_string())),
     }
 }
 

@@ -11,5 +11,6 @@ pub mod process;
 pub mod proxy;
 mod stand_in;
 pub mod tls;
+pub mod zookeeper;
 
 pub use http::http_client;

@@ -1,0 +1,104 @@
+//! How a ZooKeeper is reached and read, from the configuration.
+
+use super::ZookeeperError;
+use super::ensemble::Ensemble;
+use crate::config::{Registry, Secret, ZookeeperLayout};
+
+/// A ZooKeeper knows no namespaces, so its services are in one of this name when no other is configured.
+const NAMESPACE: &str = "default";
+
+/// Where a ZooKeeper is, who we are there, and how its nodes are read.
+#[derive(Clone, Debug, Default)]
+pub struct ZookeeperSettings {
+    /// Servers of one ensemble: `host[:port]` with an optional chroot behind it. Port 2181 by default.
+    pub addresses: Vec<String>,
+    /// The user of the `digest` scheme.
+    pub user: Option<String>,
+    /// That user's password.
+    pub password: Option<Secret>,
+    /// How services are laid out.
+    pub layout: ZookeeperLayout,
+    /// The node under which they stand; none means the layout's own.
+    pub root: Option<String>,
+    /// The one namespace that all services are in; empty means `default`.
+    pub namespaces: Vec<String>,
+    /// Encryption was asked for.
+    pub tls: bool,
+}
+
+impl From<&Registry> for ZookeeperSettings {
+    fn from(registry: &Registry) -> Self {
+        let registry = registry.clone();
+        Self {
+            addresses: registry.addresses,
+            user: registry.user,
+            password: registry.password,
+            layout: registry.layout,
+            root: registry.root,
+            namespaces: registry.namespaces,
+            tls: registry.tls.is_some(),
+        }
+    }
+}
+
+/// Settings that can be used.
+#[derive(Clone, Debug)]
+pub(super) struct Checked {
+    pub(super) ensemble: Ensemble,
+    /// `user:password`, as the digest scheme sends it.
+    pub(super) digest: Option<Secret>,
+    pub(super) layout: ZookeeperLayout,
+    pub(super) root: Option<String>,
+    pub(super) namespace: String,
+}
+
+impl ZookeeperSettings {
+    pub(super) fn check(&self) -> Result<Checked, ZookeeperError> {
+        let wrong = |why: &str| Err(ZookeeperError::Settings(why.to_owned()));
+        if self.tls {
+            return wrong("a ZooKeeper can't be reached over TLS yet; leave `tls` out");
+        }
+        let digest = match (&self.user, &self.password) {
+            (Some(user), Some(password)) => Some(Secret::new(format!("{user}:{}", password.expose()))),
+            (None, None) => None,
+            _ => return wrong("a ZooKeeper with one of `user` and `password` needs both"),
+        };
+        let namespace = match self.namespaces.as_slice() {
+            [] => NAMESPACE.to_owned(),
+            [one] => one.clone(),
+            _ => {
+                return wrong(
+                    "a ZooKeeper has no namespaces: `namespaces` may hold one name, which all its services are given",
+                );
+            }
+        };
+        let ensemble = Ensemble::parse(&self.addresses)?;
+        Ok(Checked { ensemble, digest, layout: self.layout, root: self.root.clone(), namespace })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_used_is_told() {
+        let good = ZookeeperSettings { addresses: vec!["h".to_owned()], ..ZookeeperSettings::default() };
+        assert_eq!(good.check().unwrap().namespace, "default");
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        assert_eq!(
+            ZookeeperSettings { namespaces: names(&["prod"]), ..good.clone() }.check().unwrap().namespace,
+            "prod"
+        );
+        let bad = [
+            (ZookeeperSettings { user: Some("u".into()), ..good.clone() }, "needs both"),
+            (ZookeeperSettings { namespaces: names(&["a", "b"]), ..good.clone() }, "one name"),
+            (ZookeeperSettings { tls: true, ..good.clone() }, "TLS"),
+            (ZookeeperSettings { addresses: Vec::new(), ..good }, "at least one address"),
+        ];
+        for (settings, told) in bad {
+            let error = settings.check().unwrap_err().to_string();
+            assert!(error.contains(told), "{error}");
+        }
+    }
+}
