@@ -13,6 +13,7 @@ mod http;
 mod marks;
 mod metadata;
 pub mod nacos;
+pub mod polaris;
 mod tls;
 mod view;
 pub mod zookeeper;
@@ -89,6 +90,10 @@ pub fn build(registry: &config::Registry) -> Result<Arc<dyn Source>, String> {
         RegistryKind::Zookeeper => {
             let zookeeper = zookeeper::Zookeeper::new(&zookeeper::ZookeeperSettings::from(registry));
             Ok(Arc::new(zookeeper.map_err(|error| format!("the registry {name} can't be used: {error}"))?))
+        }
+        RegistryKind::Polaris => {
+            let polaris = polaris::Polaris::new(polaris::PolarisSettings::from(registry));
+            Ok(Arc::new(polaris.map_err(|error| format!("the registry {name} can't be used: {error}"))?))
         }
         kind => Err(format!(
             "the registry {name} is of the type `{}`, which this version does not read yet",

@@ -149,10 +149,11 @@ fn nacos_and_polaris_by_two_tasks() {
     };
     let polaris =
         Registry { token: secret("123456"), ..registry("polaris1", RegistryKind::Polaris, "127.0.0.1:8090") };
-    let matches = vec![entry("empty_ns", Pattern::literal("nacos.test.3"))];
+    let of = |namespace: &str| vec![entry(namespace, Pattern::literal("nacos.test.3"))];
     let to = |name: &str| Destination::Registry(name.to_owned());
-    let there = task("nacos1-to-polaris1", "nacos1", to("polaris1"), matches.clone());
-    let back = task("polaris1-to-nacos1", "polaris1", to("nacos1"), matches);
+    let there = task("nacos1-to-polaris1", "nacos1", to("polaris1"), of("empty_ns"));
+    // What both call `empty_ns` there is `default` in Polaris' own words.
+    let back = task("polaris1-to-nacos1", "polaris1", to("nacos1"), of("default"));
     let loaded = load("polaris-sync-two-way.json");
     assert_eq!(loaded.config, polaris_sync(vec![nacos, polaris], vec![], vec![there, back]));
     assert_eq!(loaded.warnings, []);

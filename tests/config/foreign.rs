@@ -228,3 +228,15 @@ fn what_mse_sync_does_otherwise_is_warned_of() {
     );
     assert!(!good(&text).tasks[1].enable);
 }
+
+#[test]
+fn the_default_namespace_of_a_polaris_has_its_own_word() {
+    let text = polaris_sync("", r#"{ "namespace": "empty_ns", "service": "a" }"#, "");
+    assert_eq!(
+        good(&text).tasks[0].matches[0].select.exact(),
+        Some(("empty_ns", "a")),
+        "of a Nacos it is ours"
+    );
+    let from_polaris = text.replace("\"type\": \"nacos\"", "\"type\": \"polaris\"");
+    assert_eq!(good(&from_polaris).tasks[0].matches[0].select.exact(), Some(("default", "a")));
+}

@@ -211,3 +211,19 @@ fn weights_that_keep_a_split_cannot_be_left_to_people() {
         "{HEAD}tasks: [{{ name: t, source: a, destination: k, fields: {{ weight: create-only }}, match: [{{ service: x, {groups} }}] }}]\n"
     ));
 }
+
+#[test]
+fn what_means_polaris_default_namespace_is_its_default() {
+    let config = good(
+        "version: 1\n\
+         registries: [ { name: p, type: polaris, addresses: [h] } ]\n\
+         gateways: [ { name: k, type: kong, addresses: [\"http://h:8001\"] } ]\n\
+         defaults: { exclude: [ { namespace: empty_ns, service: x } ] }\n\
+         tasks:\n\
+         - name: t\n  source: p\n  destination: k\n  match:\n  - { namespace: empty_ns, service: a }\n  - { namespace: \"empty*\", service: b }\n",
+    );
+    let task = &config.tasks[0];
+    assert_eq!(task.matches[0].select.exact(), Some(("default", "a")));
+    assert_eq!(task.excludes[0].exact(), Some(("default", "x")));
+    assert!(task.matches[1].fits("empty_ns", "b"), "a pattern means what it says");
+}

@@ -132,6 +132,8 @@ pub trait Harness: Send + Sync {
     async fn namespace(&self) -> String;
     async fn put(&self, namespace: &str, instance: &Inst);
     async fn remove(&self, namespace: &str, instance: &Inst);
+    /// Returns when the registry shows what it has accepted. At once, for one that has no cache before its readers.
+    async fn settled(&self) {}
     /// How long a change may take to show, on a busy machine.
     fn limit(&self) -> Duration;
     /// Metadata that the harness itself adds.
@@ -274,6 +276,7 @@ pub async fn play(harness: &dyn Harness, scenario: &Scenario) {
     for instance in &scenario.before {
         harness.put(&namespace, instance).await;
     }
+    harness.settled().await;
     let running =
         Running::start(harness.route().await, Patterns::of(&namespace, scenario.wanted), &namespace);
     running.complete(harness.limit()).await;

@@ -22,6 +22,7 @@ fn fleet() -> Vec<Inst> {
 
 async fn put_all(harness: &dyn Harness, namespace: &str, instances: &[Inst]) {
     stream::iter(instances).for_each_concurrent(16, |instance| harness.put(namespace, instance)).await;
+    harness.settled().await;
 }
 
 /// 600 services of 4 instances: the first view is complete, nothing is told twice, and one change is one wake.
@@ -112,7 +113,7 @@ pub async fn a_minute_without_the_server(harness: &dyn Restarts) {
 pub async fn a_path_that_swallows_everything(harness: &dyn Harness) {
     let namespace = harness.namespace().await;
     let orders = [Inst::new("orders", "10.0.0.1", 80)];
-    harness.put(&namespace, &orders[0]).await;
+    put_all(harness, &namespace, &orders).await;
     let running = Running::start(harness.route().await, Patterns::of(&namespace, &["*"]), &namespace);
     running.complete(harness.limit()).await;
     running.proxies.iter().for_each(|proxy: &Proxy| proxy.set(Mode::Pause));

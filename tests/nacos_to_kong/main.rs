@@ -3,14 +3,23 @@
 
 #[path = "../common/causeway.rs"]
 mod causeway;
+#[path = "../conformance/mod.rs"]
+mod conformance;
 mod document;
+#[path = "../conformance/end_to_end.rs"]
+mod end_to_end;
+#[path = "../nacos_harness/mod.rs"]
+mod nacos_harness;
+#[path = "../conformance/polaris_sync.rs"]
+mod polaris_sync;
 mod restarts;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
+use ::causeway::registries::nacos::NacosSettings;
 use causeway_test_support::kong::KongStandIn;
 use causeway_test_support::nacos::{NacosHttp, NacosOptions, NacosServer, Registration};
+use conformance::Harness;
 use tokio::sync::{Mutex, MutexGuard};
 
 /// A patience that a busy machine needs; nothing waits for it when all is well.
@@ -21,19 +30,6 @@ async fn nacos() -> (MutexGuard<'static, ()>, NacosServer) {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
     let alone = ONE_AT_A_TIME.lock().await;
     (alone, NacosServer::start(NacosOptions::default()).await.unwrap())
-}
-
-/// The targets and weights that an upstream has in Kong.
-fn targets(kong: &KongStandIn, upstream: &str) -> BTreeMap<String, i64> {
-    kong.weights(upstream)
-}
-
-/// Method and path without the query of every write that reached Kong since the last call.
-fn take_writes(kong: &KongStandIn) -> Vec<(String, String)> {
-    let writes = kong.requests().into_iter().filter(|request| request.method != "GET");
-    let writes = writes.map(|request| (request.method, request.path)).collect();
-    kong.reset_counts();
-    writes
 }
 
 async fn register(http: &NacosHttp, service: &str, host: u8, version: &str) -> Registration {

@@ -12,7 +12,7 @@ use self::{
 use super::{
     model::{
         Admin, Config, Destination, Dialect, Gateway, Group, HealthCheck, MatchEntry, Mode, Policy, Registry,
-        Report, ReportKind, ReportTarget, Selector, Task, Upkeep,
+        RegistryKind, Report, ReportKind, ReportTarget, Selector, Task, Upkeep,
     },
     pattern::Pattern,
     written::{self, Document, MethodKind},
@@ -103,9 +103,10 @@ fn task(written: written::Task, defaults: &written::Shared, ends: &mut Ends) -> 
         written::Destination::Gateway(inline) => Destination::Gateway(ends.add_gateway(gateway(*inline))),
     };
     let hold = hold(&written.shared).unwrap_or_else(|| ends.hold_of(&source));
+    let kind = ends.registries.get(&source).map(|registry| registry.kind);
     let farther = [defaults, &written.shared];
     let excludes = defaults.exclude.iter().chain(&written.shared.exclude).cloned().map(selector).collect();
-    Task {
+    let compiled = Task {
         name: written.name,
         enable: written.enable.unwrap_or(true),
         policy: policy(written.policy),
@@ -118,7 +119,20 @@ fn task(written: written::Task, defaults: &written::Shared, ends: &mut Ends) -> 
         excludes,
         hold,
         dialect: Dialect::Native,
+    };
+    kind.into_iter().fold(compiled, in_words_of)
+}
+
+/// The namespaces that are written out, as the source has them.
+fn in_words_of(mut task: Task, kind: RegistryKind) -> Task {
+    let entries =
+        task.matches.iter_mut().flat_map(|entry| entry.exclude.iter_mut().chain([&mut entry.select]));
+    for selector in entries.chain(&mut task.excludes) {
+        if let Some(written) = selector.namespace.exact() {
+            selector.namespace = Pattern::literal(kind.namespace(written).to_owned());
+        }
     }
+    task
 }
 
 /// `farther` are the defaults and the task.

@@ -17,11 +17,6 @@ use super::{
     tree::{self, Node},
 };
 
-/// Nacos' default namespace as other tools write it.
-const NACOS_PUBLIC: &str = "public";
-/// Nacos' default namespace as Causeway writes it.
-const EMPTY_NAMESPACE: &str = "empty_ns";
-
 /// Walks a foreign document along the schema of its types, and fills them when nothing is wrong.
 fn read_as<T: JsonSchema + DeserializeOwned>(root: &mut Node, findings: &mut Findings) -> Option<T> {
     tree::tell_unsubstituted(root, findings);

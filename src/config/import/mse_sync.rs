@@ -2,7 +2,7 @@
 //! its source, and its pattern is one of Java's, matched against the whole name.
 
 use super::{
-    EMPTY_NAMESPACE, NACOS_PUBLIC, entry,
+    entry,
     mse_written::{self as written, Carried, Cluster, ClusterType},
     read_as,
 };
@@ -65,9 +65,7 @@ fn registry(written: Cluster) -> Registry {
 
 fn namespaces(kind: RegistryKind, list: &str) -> Vec<String> {
     let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
-    let ours =
-        |name| if kind == RegistryKind::Nacos && name == NACOS_PUBLIC { EMPTY_NAMESPACE } else { name };
-    names.map(ours).map(str::to_owned).collect()
+    names.map(|name| kind.namespace(name).to_owned()).collect()
 }
 
 /// MSE Sync's tasks have no names, and ours stand in marks: the ends name them, numbered when they repeat.

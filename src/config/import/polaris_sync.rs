@@ -11,7 +11,7 @@ mod verify;
 use std::time::Duration;
 
 use super::{
-    EMPTY_NAMESPACE, NACOS_PUBLIC, entry,
+    entry,
     polaris_written::{self as written, Endpoint, EndpointType, MethodType, ReportType},
     read_as,
 };
@@ -80,15 +80,16 @@ fn report_target(written: &written::ReportTarget) -> Option<ReportTarget> {
 }
 
 fn compile_task(written: written::Task, ends: &mut Ends) -> Option<Task> {
-    let nacos = written.source.r#type == EndpointType::Nacos;
-    let source = ends.add_registry(registry(written.source)?);
+    let source = registry(written.source)?;
+    let kind = source.kind;
+    let source = ends.add_registry(source);
     let destination = match written.destination.r#type {
         EndpointType::Kong => Destination::Gateway(ends.add_gateway(gateway(written.destination))),
         _ => Destination::Registry(ends.add_registry(registry(written.destination)?)),
     };
     let hold = ends.hold_of(&source);
     let matches = written.r#match.into_iter().filter(|entry| !is_empty(entry));
-    let matches = matches.map(|entry| match_entry(entry, nacos, hold)).collect();
+    let matches = matches.map(|entry| match_entry(entry, kind, hold)).collect();
     Some(Task {
         enable: written.enable,
         matches,
@@ -124,14 +125,9 @@ fn is_empty(written: &written::Match) -> bool {
     written.namespace.trim().is_empty() && written.service.trim().is_empty() && written.groups.is_empty()
 }
 
-fn match_entry(written: written::Match, nacos: bool, hold: Duration) -> MatchEntry {
-    let namespace = if nacos && written.namespace == NACOS_PUBLIC {
-        EMPTY_NAMESPACE.to_owned()
-    } else {
-        written.namespace
-    };
-    let select =
-        Selector { namespace: Pattern::literal(namespace), service: Pattern::literal(written.service) };
+fn match_entry(written: written::Match, kind: RegistryKind, hold: Duration) -> MatchEntry {
+    let namespace = Pattern::literal(kind.namespace(&written.namespace));
+    let select = Selector { namespace, service: Pattern::literal(written.service) };
     let groups = written.groups.into_iter().map(group).filter(|group| !is_implied(group)).collect();
     MatchEntry { groups, ..entry(select, hold) }
 }

@@ -39,6 +39,17 @@ impl RegistryKind {
         }
     }
 
+    /// A namespace as it stands in this registry's service keys. Other tools write default namespaces in words of their own:
+    /// `empty_ns` is Polaris' `default`, and `public` is Nacos' `empty_ns`.
+    #[must_use]
+    pub fn namespace(self, written: &str) -> &str {
+        match (self, written) {
+            (Self::Polaris, "empty_ns") => "default",
+            (Self::Nacos, "public") => "empty_ns",
+            _ => written,
+        }
+    }
+
     /// How long a vanished instance is held when nothing else is configured: as long as the registry's
     /// own recovery takes. What a file no longer says is intent, so there it is zero.
     #[must_use]

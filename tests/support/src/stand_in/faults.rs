@@ -43,15 +43,18 @@ pub enum Scope {
     Writes,
     /// One method on the paths (with their query) that contain a text.
     On(Method, String),
+    /// Requests whose body contains a text.
+    Saying(String),
 }
 
 impl Scope {
-    fn includes(&self, method: &Method, path: &str, read: bool) -> bool {
+    fn includes(&self, method: &Method, path: &str, body: &[u8], read: bool) -> bool {
         match self {
             Self::All => true,
             Self::Reads => read,
             Self::Writes => !read,
             Self::On(wanted, part) => wanted == method && path.contains(part.as_str()),
+            Self::Saying(part) => String::from_utf8_lossy(body).contains(part.as_str()),
         }
     }
 }
@@ -132,7 +135,7 @@ impl Faults {
     /// The fault of one request, if any.
     pub(crate) fn decide(&self, method: &Method, path: &str, body: &[u8], is_read: bool) -> Option<Fault> {
         let mut orders = self.orders();
-        let step = orders.script.iter().position(|(scope, _)| scope.includes(method, path, is_read));
+        let step = orders.script.iter().position(|(scope, _)| scope.includes(method, path, body, is_read));
         if let Some((_, fault)) = step.and_then(|at| orders.script.remove(at)) {
             return fault;
         }
@@ -145,8 +148,8 @@ impl Faults {
         *seen += 1;
         let draw = |index: usize| unit(mix(orders.seed ^ mix(request ^ mix(count ^ mix(index as u64)))));
         let mut chances = orders.chances.iter().enumerate();
-        let struck =
-            chances.find(|(index, (scope, p, _))| scope.includes(method, path, is_read) && draw(*index) < *p);
+        let struck = chances
+            .find(|(index, (scope, p, _))| scope.includes(method, path, body, is_read) && draw(*index) < *p);
         struck.map(|(_, (_, _, fault))| fault.clone())
     }
 

@@ -1,0 +1,141 @@
+//! Discover over HTTP, from any of the configured servers.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use causeway_gateways::http::client_builder;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use super::address::Server;
+use super::answer::{self, Answer, Odd};
+use super::{PolarisError, PolarisSettings};
+use crate::config::Secret;
+use crate::model::{ServiceKey, Snapshot};
+use crate::registries::http::root_cause;
+use crate::registries::tls::Trust;
+
+const TOKEN_HEADER: &str = "X-Polaris-Token";
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// The server answers from memory, so that more than this means that it doesn't answer.
+const TIMEOUT: Duration = Duration::from_secs(8);
+/// A connection over which nothing is asked for so long is not needed any more.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// A client of one cluster: the server that answered last is asked first.
+pub(super) struct Client {
+    http: reqwest::Client,
+    servers: Vec<Server>,
+    token: Option<Secret>,
+    current: AtomicUsize,
+}
+
+/// What one server said.
+struct Reply {
+    server: String,
+    status: StatusCode,
+    body: Bytes,
+}
+
+impl Client {
+    pub(super) fn new(settings: &PolarisSettings, servers: Vec<Server>) -> Result<Self, PolarisError> {
+        let trust = Trust::read(settings.tls.as_ref()).map_err(PolarisError::Settings)?;
+        let builder =
+            client_builder().connect_timeout(CONNECT_TIMEOUT).timeout(TIMEOUT).pool_idle_timeout(IDLE);
+        let http = trust.http(builder).map_err(PolarisError::Settings)?;
+        Ok(Self { http, servers, token: settings.token.clone(), current: AtomicUsize::new(0) })
+    }
+
+    /// A service's instances, when they aren't those of `revision`.
+    pub(super) async fn instances(
+        &self,
+        key: &ServiceKey,
+        revision: &str,
+    ) -> Result<Answer<Snapshot>, PolarisError> {
+        let service = json!({ "namespace": key.namespace, "name": key.service, "revision": revision });
+        let what = format!("the instances of {key}");
+        let reply = self.ask(&json!({ "type": "INSTANCE", "service": service }), &what).await?;
+        let read = answer::instances(&reply.body, key);
+        read.map_err(|odd| self.error(reply, &what, odd))
+    }
+
+    /// The services of a namespace, or of all where it is empty, when they aren't those of `revision`.
+    pub(super) async fn services(
+        &self,
+        namespace: &str,
+        revision: &str,
+    ) -> Result<Answer<BTreeSet<ServiceKey>>, PolarisError> {
+        let service = json!({ "namespace": namespace, "name": "", "revision": revision });
+        let what = "the list of services";
+        let reply = self.ask(&json!({ "type": "SERVICES", "service": service }), what).await?;
+        let read = answer::services(&reply.body);
+        read.map_err(|odd| self.error(reply, what, odd))
+    }
+
+    /// Asks one server after the other until one answers that isn't behind a gateway that can't reach it.
+    async fn ask(&self, question: &Value, what: &str) -> Result<Reply, PolarisError> {
+        let first = self.current.load(Ordering::Relaxed);
+        let mut last = PolarisError::Settings("no Polaris address is configured".to_owned());
+        for turn in 0..self.servers.len() {
+            let index = (first + turn) % self.servers.len();
+            match self.ask_one(&self.servers[index], question, what).await {
+                Ok(reply) if is_absent(reply.status) => {
+                    let reason = format!("status {}", reply.status.as_u16());
+                    last = PolarisError::Unreachable { server: reply.server, reason };
+                }
+                Ok(reply) => {
+                    self.current.store(index, Ordering::Relaxed);
+                    return Ok(reply);
+                }
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    async fn ask_one(&self, server: &Server, question: &Value, what: &str) -> Result<Reply, PolarisError> {
+        let mut request = self.http.post(format!("{}/v1/Discover", server.url)).json(question);
+        if let Some(token) = &self.token {
+            request = request.header(TOKEN_HEADER, token.expose());
+        }
+        let failed = |error: reqwest::Error| {
+            let server = server.label.clone();
+            if error.is_timeout() && !error.is_connect() {
+                PolarisError::Silent { server, what: what.to_owned(), within: TIMEOUT }
+            } else {
+                PolarisError::Unreachable { server, reason: root_cause(&error.without_url()) }
+            }
+        };
+        let answer = request.send().await.map_err(failed)?;
+        let status = answer.status();
+        let body = answer.bytes().await.map_err(failed)?;
+        Ok(Reply { server: server.label.clone(), status, body })
+    }
+
+    fn error(&self, reply: Reply, what: &str, odd: Odd) -> PolarisError {
+        let Reply { server, status, .. } = reply;
+        let what = what.to_owned();
+        let (code, message) = match odd {
+            Odd::Code(code, message) => (code, message),
+            Odd::Unreadable(reason) if status.is_success() => {
+                return PolarisError::Unreadable { server, what, reason };
+            }
+            Odd::Unreadable(_) => (u32::from(status.as_u16()), "no answer of Polaris'".to_owned()),
+        };
+        match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if self.token.is_none() => {
+                PolarisError::TokenMissing { server, message }
+            }
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                PolarisError::TokenRefused { server, message }
+            }
+            _ => PolarisError::Refused { server, what, code, message },
+        }
+    }
+}
+
+fn is_absent(status: StatusCode) -> bool {
+    matches!(status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT)
+}

@@ -1,0 +1,82 @@
+//! What can go wrong with a Polaris.
+
+/// Why Polaris didn't give what was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PolarisError {
+    /// The configuration can't be used.
+    #[error("{0}")]
+    Settings(String),
+    /// No connection, or it ended.
+    #[error("{server} can't be reached: {reason}")]
+    Unreachable {
+        /// `host:port`.
+        server: String,
+        /// In the operating system's or the protocol's words.
+        reason: String,
+    },
+    /// A connection, but no answer in time.
+    #[error("{server} doesn't answer {what} within {within:?}")]
+    Silent {
+        /// `host:port`.
+        server: String,
+        /// What was asked for.
+        what: String,
+        /// How long was waited.
+        within: std::time::Duration,
+    },
+    /// The server wants a token, and there is none.
+    #[error("{server} wants a token ({message}); set `token` or `token_file`")]
+    TokenMissing {
+        /// `host:port`.
+        server: String,
+        /// The server's words.
+        message: String,
+    },
+    /// The token doesn't allow this.
+    #[error("{server} refuses the token ({message}); check `token` and what its user may read")]
+    TokenRefused {
+        /// `host:port`.
+        server: String,
+        /// The server's words.
+        message: String,
+    },
+    /// The answer isn't what the protocol says.
+    #[error("{server} answered {what} with something unreadable: {reason}")]
+    Unreadable {
+        /// `host:port`.
+        server: String,
+        /// What was asked for.
+        what: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Any other answer that isn't a success.
+    #[error("{server} answered {what} with code {code}: {message}")]
+    Refused {
+        /// `host:port`.
+        server: String,
+        /// What was asked for.
+        what: String,
+        /// Polaris' code, or the HTTP status where it gave none.
+        code: u32,
+        /// The server's words.
+        message: String,
+    },
+}
+
+impl PolarisError {
+    /// Nothing else can be read of the server either.
+    pub(super) fn is_the_servers(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Settings(_))
+    }
+
+    /// Asking for something else tells whether it is about one service or about all.
+    pub(super) fn may_be_the_servers(&self) -> bool {
+        matches!(self, Self::Silent { .. } | Self::TokenMissing { .. } | Self::TokenRefused { .. })
+    }
+
+    /// Both say the same to a person, though maybe in other words.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other)
+    }
+}
