@@ -3,6 +3,8 @@
 pub mod admin;
 pub mod cli;
 pub mod config;
+#[cfg(test)]
+mod fuzz;
 pub mod guard;
 pub mod model;
 pub mod project;

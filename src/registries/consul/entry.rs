@@ -159,7 +159,6 @@ impl Entry {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
     use serde_json::{Value, json};
 
     use super::*;
@@ -238,11 +237,17 @@ mod tests {
         assert!(parse_names(b"[]").is_err());
     }
 
-    proptest! {
-        #[test]
-        fn no_bytes_make_it_panic(body in proptest::collection::vec(any::<u8>(), 0..64)) {
-            let _ = parse_names(&body);
-            let _ = parse_instances(&body);
-        }
+    #[test]
+    fn fuzz_consul_answers() {
+        let entries = json!([{
+            "Node": { "Node": "n", "Address": "10.0.0.1", "Datacenter": "dc1" },
+            "Service": { "ID": "a", "Service": "s", "Tags": ["t"], "Address": "", "Meta": { "k": "v" }, "Port": 80,
+                         "Weights": { "Passing": 1, "Warning": 1 } },
+            "Checks": [{ "CheckID": "_node_maintenance", "Status": "critical" }],
+        }]);
+        let entries = entries.to_string().into_bytes();
+        crate::fuzz::fuzz(&[&entries, br#"{"consul":[],"a b":["t"],"n":null}"#], |bytes| {
+            let _ = (parse_names(bytes), parse_instances(bytes));
+        });
     }
 }

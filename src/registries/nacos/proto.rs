@@ -213,7 +213,6 @@ fn named_server(body: &ServerRequestBody) -> Option<(String, u16)> {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
     use prost::Message;
 
     use super::*;
@@ -265,24 +264,43 @@ mod tests {
         assert!(pushed("NotifySubscriberRequest", r#"{"requestId":"1"}"#).is_err());
     }
 
-    proptest! {
-        #[test]
-        fn foreign_bytes_never_make_it_panic(
-            bytes in proptest::collection::vec(any::<u8>(), 0..80),
-            kind in "(NotifySubscriber|ConnectReset|NamingFuzzyWatchChangeNotify)?(Request)?",
-        ) {
-            let _ = Payload::decode(bytes.as_slice()).map(|p| (Answer::parse(&p).is_ok(), ServerRequest::parse(&p).is_ok()));
-            let body = prost_types::Any { type_url: String::new(), value: bytes };
-            let payload = Payload { metadata: Some(Metadata { kind, ..Metadata::default() }), body: Some(body) };
-            let _ = (Answer::parse(&payload), ServerRequest::parse(&payload));
-        }
-
-        #[test]
-        fn foreign_json_never_makes_it_panic(key in "[a@]{0,8}", port in "\\PC{0,6}", ip in "\\PC{0,4}") {
-            let body = json!({ "requestId": key, "serviceKey": key, "changedType": "ADD_SERVICE", "serverIp": ip, "serverPort": port });
-            for kind in ["NamingFuzzyWatchChangeNotifyRequest", "ConnectResetRequest", "Request", ""] {
-                let _ = ServerRequest::parse(&Payload::new(kind, BTreeMap::new(), &body));
+    #[test]
+    fn fuzz_nacos_messages() {
+        let bodies = [
+            (
+                "NamingFuzzyWatchChangeNotifyRequest",
+                r#"{"requestId":"7","serviceKey":"public@@TRADE@@orders","changedType":"ADD_SERVICE"}"#,
+            ),
+            ("ConnectResetRequest", r#"{"requestId":"1","serverIp":"10.0.0.2","serverPort":"8848"}"#),
+            (
+                "NotifySubscriberRequest",
+                r#"{"requestId":"1","serviceInfo":{"name":"orders","groupName":"G","hosts":[{"ip":"h","port":80}]}}"#,
+            ),
+            (
+                "QueryServiceResponse",
+                r#"{"resultCode":200,"serviceInfo":{"name":"orders","groupName":"G","hosts":[]}}"#,
+            ),
+        ];
+        let envelope = |(kind, body): &(&str, &str)| {
+            let body = serde_json::from_str(body).unwrap();
+            Payload::new(kind, BTreeMap::new(), &body).encode_to_vec()
+        };
+        let envelopes: Vec<Vec<u8>> = bodies.iter().map(envelope).collect();
+        let read = |payload: &Payload| drop((Answer::parse(payload), ServerRequest::parse(payload)));
+        let seeds: Vec<&[u8]> = envelopes
+            .iter()
+            .map(Vec::as_slice)
+            .chain(bodies.iter().map(|(_, body)| body.as_bytes()))
+            .collect();
+        crate::fuzz::fuzz(&seeds, |bytes| {
+            if let Ok(payload) = Payload::decode(bytes) {
+                read(&payload);
             }
-        }
+            for (kind, _) in bodies {
+                let body = prost_types::Any { type_url: String::new(), value: bytes.to_vec() };
+                let metadata = Metadata { kind: kind.to_owned(), ..Metadata::default() };
+                read(&Payload { metadata: Some(metadata), body: Some(body) });
+            }
+        });
     }
 }
