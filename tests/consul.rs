@@ -101,6 +101,25 @@ async fn what_consul_says_of_an_instance() {
     running.end().await;
 }
 
+/// A server answers waiting queries for health out of its stream of events by default, without saying whether there is a leader.
+/// Taken for a failure, each change would cost a second.
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_in_a_row_are_seen_as_they_come() {
+    let harness = ConsulHarness::plain().await;
+    let orders = Registration::new("orders", "10.0.0.1", 80);
+    harness.http.register(&orders).await.unwrap();
+    let running = Running::start(harness.route().await, everything(), "default");
+    running.complete(LIMIT).await;
+    let begun = Instant::now();
+    for weight in 2..32 {
+        harness.http.register(&Registration { weights: (weight, 1), ..orders.clone() }).await.unwrap();
+        becomes(&running, "orders", "of its new weight", |now| now.weight.ratio() > f64::from(weight) - 0.5)
+            .await;
+    }
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    running.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_of_a_node_that_changes_no_instance_wakes_nobody() {
     let harness = ConsulHarness::plain().await;

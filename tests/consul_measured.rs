@@ -81,7 +81,7 @@ fn take_seen(running: &Running, changed: &mut BTreeMap<String, Instant>) -> Vec<
     seen
 }
 
-const SAMPLES: u32 = 50;
+const SAMPLES: u32 = 200;
 const QUIET: Duration = Duration::from_millis(30);
 /// The required bound on the median of the paired differences.
 const ADDED: f64 = 2.0;

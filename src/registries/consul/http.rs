@@ -36,6 +36,9 @@ pub(super) struct Query {
     /// Behind `/v1`, encoded.
     pub(super) path: String,
     pub(super) filter: Option<String>,
+    /// Answers are sorted by their distance from the agent that is asked. That is of no use here, but keeps a server from answering
+    /// a waiting query out of its stream of events (its default for health), where it doesn't tell whether there is a leader.
+    pub(super) sorted: bool,
     /// How long it may wait for a change.
     pub(super) wait: Duration,
 }
@@ -116,6 +119,9 @@ impl Http {
         if let Some(filter) = &query.filter {
             parameters.push(("filter", filter.clone()));
         }
+        if query.sorted {
+            parameters.push(("near", "_agent".to_owned()));
+        }
         let mut timeout = TIMEOUT;
         if let Some(index) = index {
             parameters.push(("index", index.to_string()));
@@ -185,7 +191,13 @@ mod tests {
 
     fn judged(headers: &[(&'static str, &'static str)]) -> Result<Answer, ConsulError> {
         let server = Server::parse("s:1", false).unwrap();
-        let query = Query { what: "it".to_owned(), path: String::new(), filter: None, wait: Duration::ZERO };
+        let query = Query {
+            what: "it".to_owned(),
+            path: String::new(),
+            filter: None,
+            sorted: false,
+            wait: Duration::ZERO,
+        };
         let pairs = headers
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));

@@ -51,6 +51,7 @@ impl NamesLoop {
             what: "the list of services".to_owned(),
             path: "/catalog/services".to_owned(),
             filter: None,
+            sorted: false,
             wait: WAIT,
         };
         let exact = exact(&*shared.interest, &shared.namespace);

@@ -47,6 +47,7 @@ impl Reader {
             // A space is a plus in forms only.
             path: format!("/health/service/{}", encoded.replace('+', "%20")),
             filter: shared.filter.clone(),
+            sorted: true,
             wait: WAIT,
         };
         Self { key: shared.key(service), query, cursor: Cursor::default(), failures: 0 }

@@ -29,7 +29,10 @@ pub(super) fn watches(
 ) -> impl Iterator<Item = impl Future<Output = ()> + Send + 'static> {
     PATHS.into_iter().map(|(what, path)| {
         let filter = Some(FITS_NOTHING.to_owned());
-        watch(Arc::clone(shared), Query { what: what.to_owned(), path: path.to_owned(), filter, wait: WAIT })
+        watch(
+            Arc::clone(shared),
+            Query { what: what.to_owned(), path: path.to_owned(), filter, sorted: false, wait: WAIT },
+        )
     })
 }
 
