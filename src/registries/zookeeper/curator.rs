@@ -183,6 +183,21 @@ mod tests {
         assert_eq!(pairs(&kept.attributes), ["ephemeral=false"]);
     }
 
+    /// Curator's, Spring Cloud's and Dubbo's, which are entries of the same form.
+    #[test]
+    fn fuzz_curator_entries() {
+        let of = |class: &str| {
+            let endpoints = r#"[{"port":80,"protocol":"tri"}]"#;
+            let metadata = json!({ "instance_status": "UP", "dubbo.endpoints": endpoints });
+            json!({ "address": "h", "port": 80, "payload": { "@class": class, "metadata": metadata } })
+                .to_string()
+        };
+        let (spring, dubbo) = (of(spring_cloud::CLASS), of(dubbo_app::CLASS));
+        crate::fuzz::fuzz(&[RECORDED.as_bytes(), spring.as_bytes(), dubbo.as_bytes()], |bytes| {
+            let _ = entry("order", bytes);
+        });
+    }
+
     #[test]
     fn what_is_no_entry_is_told() {
         for (data, told) in [

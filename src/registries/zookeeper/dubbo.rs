@@ -194,6 +194,14 @@ mod tests {
     }
 
     #[test]
+    fn fuzz_dubbo_urls() {
+        crate::fuzz::fuzz(&[RECORDED.as_bytes(), b"dubbo://u:p@[::1]:80/a.B?version=1"], |bytes| {
+            let name = String::from_utf8_lossy(bytes);
+            let _ = (provider("lab.Hello", &name), interface(&name));
+        });
+    }
+
+    #[test]
     fn only_interfaces_are_interfaces() {
         assert_eq!(interface("com.foo.Outer%24Inner").as_deref(), Some("com.foo.Outer$Inner"));
         for node in NO_INTERFACES {

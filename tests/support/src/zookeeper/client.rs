@@ -5,7 +5,9 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha1::{Digest as _, Sha1};
-use zookeeper_client::{Acl, Acls, AuthId, Client, CreateMode, CreateOptions, Error, Permission};
+use zookeeper_client::{
+    Acl, Acls, AddWatchMode, AuthId, Client, CreateMode, CreateOptions, Error, Permission, PersistentWatcher,
+};
 
 use crate::process::Failure;
 
@@ -111,6 +113,22 @@ impl ZookeeperClient {
             Err(Error::NoNode) => Ok(Vec::new()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// A node's data.
+    ///
+    /// # Errors
+    /// Those of the server.
+    pub async fn data(&self, path: &str) -> Result<Vec<u8>, Failure> {
+        Ok(self.client.get_data(path).await?.0)
+    }
+
+    /// A recursive watch on a node, which lasts as long as the connection.
+    ///
+    /// # Errors
+    /// Those of the server.
+    pub async fn watch_all(&self, path: &str) -> Result<PersistentWatcher, Failure> {
+        Ok(self.client.watch(path, AddWatchMode::PersistentRecursive).await?)
     }
 
     /// Lets only this user read a node from now on. Everything else that can be done with it stays open to everyone.
