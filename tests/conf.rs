@@ -10,7 +10,7 @@ use std::time::Duration;
 use causeway::config::{self, Config, Dialect, Loaded, RegistryKind};
 use causeway::model::ServiceKey;
 use causeway::project::matcher::{Decision, decide};
-use causeway::project::{Projection, project};
+use causeway::project::{Incumbents, Projection, project};
 use causeway::registries::{self, Interest, View};
 use tokio_util::sync::CancellationToken;
 
@@ -111,7 +111,8 @@ async fn the_quickstart_has_two_services_in_three_versions() {
     let targets = |service: &str| {
         let key = ServiceKey::new("default", service);
         let Decision::Matched { entry, .. } = decide(task, &key) else { panic!("{key} is matched") };
-        let request = Projection { owner: &config.owner, task, source_kind: RegistryKind::File, entry };
+        let (source_kind, incumbents) = (RegistryKind::File, &Incumbents::default());
+        let request = Projection { owner: &config.owner, task, source_kind, entry, incumbents };
         let projected = project(&request, &view.reading(&key).unwrap().snapshot);
         assert!(!projected.skipped.iter().any(|skipped| skipped.reason.is_mistake()));
         projected.groups.into_iter().map(|g| (g.name, g.targets.len())).collect::<Vec<_>>()

@@ -11,7 +11,7 @@ use std::time::Duration;
 use causeway::admin::Backend;
 use causeway::config::{Config, RegistryKind};
 use causeway::model::{Address, Instance, ServiceKey, Snapshot, Weight};
-use causeway::project::{self, Projection};
+use causeway::project::{self, Incumbents, Projection};
 use causeway::reconcile::{Running, Supervisor};
 use causeway_gateways::{
     Change, Desired, LiveObject, LiveTarget, LiveUpstream, Mark, ObjectKey, TargetAddress, World, Write,
@@ -39,6 +39,13 @@ tasks:
           - { name: v2, metadata: { version: "2" } }
 methods: [ { type: watch, enable: true }, { type: pull, enable: true, interval: 30s } ]
 "#;
+
+/// The same with a split, one of whose groups is that of a value.
+fn splitting() -> String {
+    let second = "          - { name: v2, metadata: { version: \"2\" } }\n";
+    assert!(CONFIG.contains(second));
+    CONFIG.replace(second, "        group_by: version\n        split: { v1: 70, \"2\": 30 }\n")
+}
 
 #[derive(Clone, Debug)]
 enum Operation {
@@ -91,13 +98,17 @@ struct Story {
 
 impl Story {
     fn begin() -> Self {
-        let gateway = Arc::new(ModelGateway::default());
-        gateway.meddle(put_foreign);
-        Self::on(InMemory { registry: ModelRegistry::default(), gateway })
+        Self::begin_with(CONFIG)
     }
 
-    fn on(adapters: InMemory) -> Self {
-        let config = common::config(CONFIG);
+    fn begin_with(config: &str) -> Self {
+        let gateway = Arc::new(ModelGateway::default());
+        gateway.meddle(put_foreign);
+        Self::on(config, InMemory { registry: ModelRegistry::default(), gateway })
+    }
+
+    fn on(config: &str, adapters: InMemory) -> Self {
+        let config = common::config(config);
         let supervisor = Supervisor::with_adapters(&config, &adapters).unwrap();
         let running = Some(supervisor.start());
         Self { config, adapters, supervisor, running }
@@ -148,7 +159,9 @@ impl Story {
         let task = &self.config.tasks[0];
         for (key, instances) in self.adapters.registry.content().services {
             let entry = task.entry_for(&key.namespace, &key.service).unwrap();
-            let request = Projection { owner: "me", task, source_kind: RegistryKind::Nacos, entry };
+            let incumbents = &Incumbents::default();
+            let request =
+                Projection { owner: "me", task, source_kind: RegistryKind::Nacos, entry, incumbents };
             let desired = project::project(&request, &Snapshot::new(key, instances)).desired;
             all.upstreams.extend(desired.upstreams);
             all.services.extend(desired.services);
@@ -271,6 +284,20 @@ proptest! {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 60, max_shrink_iters: 200, ..ProptestConfig::default() })]
+
+    /// Groups of values come and go, and weights depend on who else is there.
+    #[test]
+    fn any_sequence_converges_to_shares(operations in vec(operation(), 1..14)) {
+        on_virtual_time(async {
+            let mut story = Story::begin_with(&splitting());
+            for operation in &operations {
+                story.perform(operation).await;
+            }
+            story.settle().await;
+            story.check();
+            story.check_quiet().await;
+        });
+    }
 
     /// Whatever happens, a task that observes writes nothing at all.
     #[test]

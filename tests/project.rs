@@ -11,7 +11,7 @@ use causeway::config::{
 };
 use causeway::model::{Address, Instance, ServiceKey, Snapshot, Weight};
 use causeway::project::matcher::{Decision, decide};
-use causeway::project::{Projected, Projection, Reason, project};
+use causeway::project::{Incumbents, Projected, Projection, Reason, project};
 use causeway_gateways::{Existence, Tags, TargetAddress, Upstream};
 use proptest::prelude::*;
 use serde_json::json;
@@ -27,7 +27,8 @@ fn group(name: &str, pairs: &[(&str, &str)]) -> Group {
 
 fn entry(select: Selector, groups: Vec<Group>) -> MatchEntry {
     let hold = Duration::from_secs(60);
-    MatchEntry { select, exclude: Vec::new(), groups, kong: KongTemplates::default(), route: None, hold }
+    let kong = KongTemplates::default();
+    MatchEntry { select, exclude: Vec::new(), groups, kong, route: None, hold, group_by: None, split: None }
 }
 
 /// Settings that are values.
@@ -68,7 +69,8 @@ fn versions() -> Vec<Group> {
 
 fn run(task: &Task, snapshot: &Snapshot) -> Projected {
     let entry = task.matches.first().unwrap();
-    let request = Projection { owner: "causeway", task, source_kind: RegistryKind::Nacos, entry };
+    let incumbents = &Incumbents::default();
+    let request = Projection { owner: "causeway", task, source_kind: RegistryKind::Nacos, entry, incumbents };
     project(&request, snapshot)
 }
 

@@ -5,15 +5,16 @@ use std::future::Future;
 use futures::stream::{self, StreamExt as _};
 
 use crate::order::{self, Verb};
-use crate::{Applied, ApplyError, Change, Effect, Failure, Kind, ObjectKey, Plan, Retry, Write};
+use crate::{Applied, ApplyError, Change, Effect, Failure, Fields, Kind, ObjectKey, Plan, Retry, Write};
 
-/// Makes each change of a plan by `make`; those of one level up to `width` at once.
+/// Makes each change of a plan by `make`; those of one level up to `width` at once, but those of an upstream that
+/// is written one at a time after each other.
 pub(crate) async fn apply<'a, F>(plan: &'a Plan, width: usize, make: impl Fn(&'a Change) -> F) -> Applied
 where
     F: Future<Output = Result<Effect, ApplyError>>,
 {
     let mut applied = Applied::default();
-    for level in plan.changes.chunk_by(|a, b| order::level(a) == order::level(b)) {
+    for level in plan.changes.chunk_by(|a, b| order::level(plan, a) == order::level(plan, b)) {
         let mut ready = Vec::with_capacity(level.len());
         for change in level {
             match applied.failed.iter().find(|failure| is_needed_for(failure, change)) {
@@ -21,21 +22,61 @@ where
                     let failure = skipped(change, cause);
                     applied.failed.push(failure);
                 }
-                None => {
-                    let effect = make(change);
-                    ready.push(async move { (change.clone(), effect.await) });
-                }
+                None => ready.push(change),
             }
         }
-        let made: Vec<_> = stream::iter(ready).buffer_unordered(width.max(1)).collect().await;
-        for (change, result) in made {
-            match result {
-                Ok(effect) => applied.done.push((change, effect)),
-                Err(error) => applied.failed.push(Failure { change, error }),
-            }
+        let same = |a: &&Change, b: &&Change| {
+            plan.sequence_of(a).is_some() && plan.sequence_of(a) == plan.sequence_of(b)
+        };
+        let mut lanes = Vec::with_capacity(ready.len());
+        for lane in ready.chunk_by(same) {
+            lanes.push(in_turn(lane, &make));
+        }
+        let made: Vec<Applied> = stream::iter(lanes).buffer_unordered(width.max(1)).collect().await;
+        for lane in made {
+            applied.done.extend(lane.done);
+            applied.failed.extend(lane.failed);
         }
     }
     applied
+}
+
+/// Makes changes one after another.
+async fn in_turn<'a, F>(changes: &[&'a Change], make: &impl Fn(&'a Change) -> F) -> Applied
+where
+    F: Future<Output = Result<Effect, ApplyError>>,
+{
+    let mut applied = Applied::default();
+    for change in changes {
+        if let Some(cause) = applied.failed.iter().find(|failure| breaks_off(failure, change)) {
+            let failure = skipped(change, cause);
+            applied.failed.push(failure);
+            continue;
+        }
+        match make(change).await {
+            Ok(effect) => applied.done.push(((*change).clone(), effect)),
+            Err(error) => applied.failed.push(Failure { change: (*change).clone(), error }),
+        }
+    }
+    applied
+}
+
+/// Whether a later change of the same sequence must not follow a failed one. The order was reckoned with each step
+/// taken, so it is reckoned anew from what stands; after a step that is refused for good, nothing more is taken
+/// away, and what adds goes on.
+fn breaks_off(failure: &Failure, change: &Change) -> bool {
+    failure.error.retry != Retry::Never || takes_away(change)
+}
+
+fn takes_away(change: &Change) -> bool {
+    match &change.write {
+        Write::Create(_) => false,
+        Write::Patch { fields, before, .. } => {
+            let weight = |of: &Fields| of.get("weight").and_then(serde_json::Value::as_u64);
+            weight(fields) < weight(before)
+        }
+        Write::Delete { .. } => true,
+    }
 }
 
 /// Whether `change` would do harm, or be refused, after the failure of another.
@@ -49,6 +90,10 @@ fn is_needed_for(failure: &Failure, change: &Change) -> bool {
         ) => gone == upstream,
         ((Verb::Create, ObjectKey::Upstream(gone)), _, ObjectKey::Service(_)) => leads(change, "host", gone),
         ((Verb::Create, ObjectKey::Service(gone)), _, ObjectKey::Route(_)) => leads(change, "service", gone),
+        // What a service is moved over to must be filled first, as far as it can be.
+        ((Verb::Create, ObjectKey::Target(unfilled, _)), Verb::Patch, ObjectKey::Service(_)) => {
+            leads(change, "host", unfilled) && failure.error.retry != Retry::Never
+        }
         // An addition that comes later must not find the upstream empty. One that is refused for good doesn't
         // come.
         ((Verb::Create, ObjectKey::Target(left, _)), Verb::Delete, ObjectKey::Target(upstream, _)) => {
@@ -80,8 +125,10 @@ fn skipped(change: &Change, cause: &Failure) -> Failure {
 mod tests {
     use std::collections::BTreeSet;
 
+    use std::sync::Mutex;
+
     use super::*;
-    use crate::{Fields, TargetAddress};
+    use crate::TargetAddress;
 
     fn change(key: ObjectKey, write: Write) -> Change {
         Change { key, write, reason: String::new() }
@@ -155,5 +202,72 @@ mod tests {
     async fn an_upstream_stays_when_its_service_could_not_go() {
         let changes = vec![delete(ObjectKey::Service("svc".into())), delete(upstream("up"))];
         assert_eq!(failing(changes, Retry::Backoff(None)).await.len(), 2);
+    }
+    fn weigh(at: &str, before: u32, after: u32) -> Change {
+        let weight = |weight: u32| Fields::from_iter([("weight".to_owned(), weight.into())]);
+        change(
+            target("split", at),
+            Write::Patch { id: at.into(), fields: weight(after), before: weight(before) },
+        )
+    }
+
+    /// What is made of a sequence, in order, when the change of `broken` fails in this way.
+    async fn sequence(changes: Vec<Change>, broken: &str, retry: Retry) -> Vec<String> {
+        let one_at_a_time = BTreeSet::from(["split".to_owned()]);
+        let plan = Plan { changes, one_at_a_time, ..Plan::default() };
+        let (made, under_way) = (Mutex::new(Vec::new()), Mutex::new(0));
+        let make = |change: &Change| {
+            let name = change.key.to_string();
+            let (made, under_way) = (&made, &under_way);
+            async move {
+                *under_way.lock().unwrap() += 1;
+                tokio::task::yield_now().await;
+                let at_once = std::mem::replace(&mut *under_way.lock().unwrap(), 0);
+                assert_eq!(at_once, 1, "two writes of a sequence at once");
+                if name.contains(broken) {
+                    return Err(ApplyError { message: "refused".into(), retry });
+                }
+                made.lock().unwrap().push(name.replace(" of upstream split", "").replace("target ", ""));
+                Ok(Effect::Written(Box::default()))
+            }
+        };
+        let applied = apply(&plan, 16, make).await;
+        assert_eq!(applied.done.len() + applied.failed.len(), plan.changes.len());
+        made.into_inner().unwrap()
+    }
+
+    fn steps() -> Vec<Change> {
+        vec![
+            weigh("d:1", 1, 2),
+            delete(target("split", "a:1")),
+            create(target("split", "b:1")),
+            weigh("c:1", 2, 1),
+            weigh("e:1", 1, 3),
+        ]
+    }
+
+    #[tokio::test]
+    async fn a_sequence_is_made_one_at_a_time_as_it_stands_and_breaks_off_at_a_failure() {
+        assert_eq!(sequence(steps(), "none", Retry::ReadAgain).await, ["d:1", "a:1", "b:1", "c:1", "e:1"]);
+        assert_eq!(sequence(steps(), "a:1", Retry::Backoff(None)).await, ["d:1"]);
+        assert_eq!(sequence(steps(), "b:1", Retry::ReadAgain).await, ["d:1", "a:1"]);
+    }
+
+    #[tokio::test]
+    async fn after_a_refusal_for_good_a_sequence_still_adds_but_takes_nothing_away() {
+        assert_eq!(sequence(steps(), "d:1", Retry::Never).await, ["b:1", "e:1"]);
+    }
+
+    #[tokio::test]
+    async fn no_service_is_moved_to_an_upstream_that_could_not_be_filled_yet() {
+        let moved = Write::Patch {
+            id: "id".into(),
+            fields: Fields::from_iter([("host".to_owned(), "up".into())]),
+            before: Fields::new(),
+        };
+        let changes =
+            || vec![create(target("up", "a:1")), change(ObjectKey::Service("svc".into()), moved.clone())];
+        assert_eq!(failing(changes(), Retry::Backoff(None)).await.len(), 2);
+        assert_eq!(failing(changes(), Retry::Never).await.len(), 1);
     }
 }

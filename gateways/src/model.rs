@@ -97,6 +97,9 @@ pub struct Upstream {
     pub fields: Fields,
     /// Its targets by normalised address.
     pub targets: BTreeMap<TargetAddress, Target>,
+    /// When given, what changes in its targets is written one at a time in this order, deletions among it; what
+    /// is not named here comes last. Without it the order of targets does not matter.
+    pub sequence: Option<Vec<TargetAddress>>,
 }
 
 /// Who makes an upstream.

@@ -9,10 +9,13 @@
 //!
 //! A service must find its upstream, and an upstream that a service names must have targets: Kong answers 503
 //! otherwise.
+//!
+//! Where the order of an upstream's targets matters ([`Plan::one_at_a_time`]), all that changes in them,
+//! deletions too, stands on the level of patched targets, in that order.
 
-use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
-use crate::{Change, Kind, Write};
+use crate::{Change, Desired, Kind, ObjectKey, Plan, TargetAddress, Write};
 
 /// What a write does, without its values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,16 +55,35 @@ impl Write {
     }
 }
 
-/// The level of a change: lower ones come first.
-pub fn level(change: &Change) -> usize {
-    let place = (change.write.verb(), change.key.kind());
+/// The level of a change in its plan: lower ones come first.
+pub(crate) fn level(plan: &Plan, change: &Change) -> usize {
+    let verb = if plan.sequence_of(change).is_some() { Verb::Patch } else { change.write.verb() };
+    let place = (verb, change.key.kind());
     // The table names every pair; a missing one would come last.
     LEVELS.iter().position(|level| *level == place).unwrap_or(LEVELS.len())
 }
 
-/// By level, then by key, so that equal changes are listed in the same order however they were found.
-pub(crate) fn compare(a: &Change, b: &Change) -> Ordering {
-    level(a).cmp(&level(b)).then_with(|| a.key.cmp(&b.key))
+/// Sorts what is to be made and what is withheld: by level, then as an upstream's sequence has it, then by key, so
+/// that equal changes are listed in the same order however they were found.
+pub(crate) fn sort(plan: &mut Plan, desired: &Desired) {
+    let sequences = desired.upstreams.iter().flat_map(|(name, upstream)| {
+        let ranked = upstream.sequence.iter().flatten().enumerate();
+        ranked.map(move |(rank, address)| ((name.as_str(), address), rank))
+    });
+    let ranks: BTreeMap<(&str, &TargetAddress), usize> = sequences.collect();
+    let place = |plan: &Plan, change: &Change| {
+        let (upstream, rank) = match &change.key {
+            ObjectKey::Target(upstream, address) => {
+                (upstream.clone(), ranks.get(&(upstream.as_str(), address)))
+            }
+            _ => (String::new(), None),
+        };
+        (level(plan, change), upstream, rank.copied().unwrap_or(usize::MAX), change.key.clone())
+    };
+    let (mut changes, mut withheld) = (std::mem::take(&mut plan.changes), std::mem::take(&mut plan.withheld));
+    changes.sort_by_cached_key(|change| place(plan, change));
+    withheld.sort_by_cached_key(|withheld| place(plan, &withheld.change));
+    (plan.changes, plan.withheld) = (changes, withheld);
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{Fields, ObjectKey, order};
+use crate::{Desired, Fields, ObjectKey, order};
 
 /// What has to change, in the order of the table in `order`, and what cannot.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -11,6 +11,9 @@ pub struct Plan {
     pub changes: Vec<Change>,
     /// What the task's settings keep back, in the same order. Told, never applied.
     pub withheld: Vec<Withheld>,
+    /// Upstreams whose targets are written one at a time, in the order in which `changes` lists them: those
+    /// wanted with a [`crate::Upstream::sequence`].
+    pub one_at_a_time: BTreeSet<String>,
     /// Names or addresses that somebody else holds. Reported, not taken over.
     pub conflicts: Vec<Conflict>,
     /// Upstreams to be filled that do not exist yet, and services that would lead to a foreign upstream.
@@ -106,11 +109,21 @@ pub struct Kept {
 }
 
 impl Plan {
-    /// The changes of several plans as one, in their common order.
+    /// The upstream among whose targets this change has its place, when they are written one at a time.
+    pub fn sequence_of<'a>(&self, change: &'a Change) -> Option<&'a str> {
+        match &change.key {
+            ObjectKey::Target(upstream, _) if self.one_at_a_time.contains(upstream) => Some(upstream),
+            _ => None,
+        }
+    }
+
+    /// The changes of several plans as one, in their common order. It is for what takes all of them at once, so that no
+    /// sequence is kept.
     pub fn merged<'a>(plans: impl IntoIterator<Item = &'a Plan>) -> Self {
-        let mut changes: Vec<Change> = plans.into_iter().flat_map(|plan| plan.changes.clone()).collect();
-        changes.sort_by(order::compare);
-        Self { changes, ..Self::default() }
+        let changes = plans.into_iter().flat_map(|plan| plan.changes.clone()).collect();
+        let mut merged = Self { changes, ..Self::default() };
+        order::sort(&mut merged, &Desired::default());
+        merged
     }
 
     /// Nothing would be written.

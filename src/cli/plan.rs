@@ -95,7 +95,8 @@ fn says_something(turn: &Turn) -> bool {
     let quiet = plan.conflicts.is_empty()
         && plan.waiting.is_empty()
         && plan.kept.is_empty()
-        && plan.withheld.is_empty();
+        && plan.withheld.is_empty()
+        && turn.notes().is_empty();
     differs(turn) || turn.unread || !turn.held.is_empty() || !quiet
 }
 
@@ -121,6 +122,7 @@ fn service_json(key: &ServiceKey, turn: &Turn) -> Value {
         "conflicts": plan.conflicts.iter().map(|c| told(c.key.to_string(), &c.reason)).collect::<Vec<_>>(),
         "waiting": plan.waiting.iter().map(|w| told(w.key.to_string(), &w.reason)).collect::<Vec<_>>(),
         "kept": plan.kept.iter().map(|k| told(k.key.to_string(), &k.reason)).collect::<Vec<_>>(),
+        "notes": turn.notes().iter().map(ToString::to_string).collect::<Vec<_>>(),
         "held": turn.held.iter().map(|h| {
             told(format!("target {} of upstream {}", h.target, h.upstream), &h.held.reason.to_string())
         }).collect::<Vec<_>>(),

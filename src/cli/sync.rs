@@ -9,6 +9,7 @@ use super::pass::{Pass, Selection};
 use super::{Outcome, output};
 use crate::config::Config;
 use crate::model::ServiceKey;
+use crate::project::Note;
 use crate::reconcile::{Flow, FlowOutcome, Removals};
 
 /// Services under way at once; the gateway's own limit is lower.
@@ -94,6 +95,8 @@ pub(super) fn complaints(key: &ServiceKey, outcome: &FlowOutcome) -> Vec<String>
             .unread
             .then(|| format!("failed: {key}: not read completely, so nothing of it was touched")),
     );
+    let mistakes = outcome.turn.notes().into_iter().filter(Note::is_mistake);
+    told.extend(mistakes.map(|note| format!("failed: {key}: {note}")));
     told.extend(outcome.turn.held.iter().map(|held| {
         format!(
             "held: {key}: target {} of upstream {}, because {}",

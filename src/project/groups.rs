@@ -67,24 +67,48 @@ fn target_address(instance: &Instance, port: u16) -> Result<TargetAddress, Reaso
         .map_err(|error| Reason::InvalidAddress(error.to_string()))
 }
 
-/// One group of a service: a name, the pairs that its instances have, and maybe an upstream that its user made.
+/// One group of a service: a name, which instances are in it, and maybe an upstream that its user made.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Filter<'a> {
     pub(super) name: &'a str,
-    metadata: Option<&'a Metadata>,
+    condition: Condition<'a>,
     pub(super) upstream_name: Option<&'a str>,
 }
 
-impl Filter<'_> {
-    /// The value that an instance must have for a metadata key to be in the group.
-    pub(super) fn value_of(&self, key: &str) -> Option<&String> {
-        self.metadata?.get(key)
+/// Which instances are in a group.
+#[derive(Clone, Copy, Debug)]
+enum Condition<'a> {
+    All,
+    /// Those with all of these pairs.
+    Pairs(&'a Metadata),
+    /// Those with the group's name as the value of this key.
+    ValueOf(&'a str),
+}
+
+impl<'a> Filter<'a> {
+    /// The group of a value of the `group_by` key.
+    pub(super) fn of_value(key: &'a str, value: &'a str) -> Self {
+        Self { name: value, condition: Condition::ValueOf(key), upstream_name: None }
     }
 
-    /// Whether an instance has all the pairs.
+    /// The value that an instance must have for a metadata key to be in the group.
+    pub(super) fn value_of(&self, key: &str) -> Option<&'a str> {
+        match self.condition {
+            Condition::All => None,
+            Condition::Pairs(pairs) => pairs.get(key).map(String::as_str),
+            Condition::ValueOf(by) => (by == key).then_some(self.name),
+        }
+    }
+
+    /// Whether an instance is in the group.
     pub(super) fn holds(&self, instance: &Instance) -> bool {
-        let mut pairs = self.metadata.into_iter().flatten();
-        pairs.all(|(key, value)| instance.metadata.get(key) == Some(value))
+        match self.condition {
+            Condition::All => true,
+            Condition::Pairs(pairs) => {
+                pairs.iter().all(|(key, value)| instance.metadata.get(key) == Some(value))
+            }
+            Condition::ValueOf(key) => instance.metadata.get(key).is_some_and(|value| value == self.name),
+        }
     }
 }
 
@@ -95,10 +119,10 @@ pub(super) fn unhealthy(filter: Filter<'_>, snapshot: &Snapshot, all_unhealthy: 
     out.map(|instance| instance.address.clone()).collect()
 }
 
-/// The entry's groups, `default` first and always there.
+/// The entry's configured groups, `default` first and always there.
 pub(super) fn filters(entry: &MatchEntry) -> Vec<Filter<'_>> {
     let configured = |group: &'static str| entry.groups.iter().find(|g| g.name == group).map(filter);
-    let all = Filter { name: DEFAULT_GROUP, metadata: None, upstream_name: None };
+    let all = Filter { name: DEFAULT_GROUP, condition: Condition::All, upstream_name: None };
     let others = entry.groups.iter().filter(|g| g.name != DEFAULT_GROUP).map(filter);
     std::iter::once(configured(DEFAULT_GROUP).unwrap_or(all)).chain(others).collect()
 }
@@ -106,7 +130,7 @@ pub(super) fn filters(entry: &MatchEntry) -> Vec<Filter<'_>> {
 fn filter(group: &Group) -> Filter<'_> {
     Filter {
         name: &group.name,
-        metadata: Some(&group.metadata),
+        condition: Condition::Pairs(&group.metadata),
         upstream_name: group.upstream_name.as_deref(),
     }
 }

@@ -3,16 +3,20 @@
 //! ```text
 //!  Task ──matcher──▶ entry ┐
 //!                          ├─ groups ─▶ one upstream a group, one target an instance ┐
-//!  Snapshot ───────────────┘            (usable ones; weights in Kong's integers)    ├─▶ Desired
+//!  Snapshot ───────────────┘  group_by  (usable ones; weights in Kong's integers)    ├─▶ Desired
+//!                             split ───▶ one more upstream: weights by shares ────────┤
 //!                                        naming, tags ───────────────────────────────┤
 //!                                        template: fields, also from metadata ───────┤
 //!                                        route: routes, and services of groups ──────┘
 //! ```
 
+mod group_by;
 mod groups;
 pub mod matcher;
 pub mod naming;
+mod note;
 mod route;
+pub mod split;
 mod template;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,7 +31,10 @@ use causeway_gateways::{
 use crate::config::{Dialect, MatchEntry, RegistryKind, Task};
 use crate::model::{Address, Instance, ServiceKey, Snapshot};
 
+pub use group_by::{Incumbents, ValueNote};
 pub use groups::DEFAULT_GROUP;
+pub use note::Note;
+use split::Split;
 
 /// Kong's default weight, and the largest that it takes.
 const DEFAULT_WEIGHT: u32 = 100;
@@ -44,6 +51,8 @@ pub struct Projection<'a> {
     pub source_kind: RegistryKind,
     /// The entry of the task that carries the service.
     pub entry: &'a MatchEntry,
+    /// The groups of values that stand already; of no account without `group_by`.
+    pub incumbents: &'a Incumbents,
 }
 
 /// What one service should be in a gateway, and how that came about.
@@ -59,6 +68,19 @@ pub struct Projected {
     pub all_unhealthy: bool,
     /// What the instances and the templates contradict each other in.
     pub conflicts: Vec<Conflict>,
+    /// The split, when one is configured and its upstream's name is free.
+    pub split: Option<Split>,
+    /// What is to be known of the groups; [`Projected::notes`] has what is to be known of the split too.
+    group_notes: Vec<Note>,
+}
+
+impl Projected {
+    /// What the service's user should know of its groups and its split.
+    pub fn notes(&self) -> Vec<Note> {
+        let mut notes = self.group_notes.clone();
+        notes.extend(self.split.iter().flat_map(Split::notes).map(Note::Split));
+        notes
+    }
 }
 
 /// An instance that is no target.
@@ -136,8 +158,10 @@ struct Group<'a> {
 pub fn project(request: &Projection<'_>, snapshot: &Snapshot) -> Projected {
     let template = &request.entry.kong.service;
     let candidates = groups::candidates(snapshot, |instance| template::target_port(template, instance));
+    let (values, notes) = group_by::values(request.entry, snapshot, request.incumbents);
+    let mut group_notes: Vec<Note> = notes.into_iter().map(Note::Value).collect();
     let (mut desired, mut groups, mut conflicts) = (Desired::default(), Vec::new(), Vec::new());
-    for filter in groups::filters(request.entry) {
+    for filter in groups::filters(request.entry).into_iter().chain(values) {
         let (name, upstream, told) = upstream(request, &snapshot.key, filter, &candidates.targets);
         let members: Vec<&Instance> =
             candidates.targets.values().copied().filter(|it| filter.holds(it)).collect();
@@ -153,7 +177,10 @@ pub fn project(request: &Projection<'_>, snapshot: &Snapshot) -> Projected {
         conflicts.extend(conflict(ObjectKey::Upstream(name.clone()), &told));
         desired.upstreams.entry(name).or_insert(upstream);
     }
-    let (name, service, told) = service(request, &snapshot.key, &groups);
+    let split = split::add(request, &snapshot.key, &candidates.targets, &mut desired, &mut conflicts);
+    let split = split.map_err(|note| group_notes.push(Note::Split(note))).ok().flatten();
+    let host = split.as_ref().map(|split| split.upstream.as_str());
+    let (name, service, told) = service(request, &snapshot.key, &groups, host);
     conflicts.extend(conflict(ObjectKey::Service(name.clone()), &told));
     desired.services.insert(name, service);
     route::add(request, &snapshot.key, &groups, &mut desired, &mut conflicts);
@@ -163,6 +190,8 @@ pub fn project(request: &Projection<'_>, snapshot: &Snapshot) -> Projected {
         groups: groups.into_iter().map(|group| group.summary).collect(),
         all_unhealthy: candidates.all_unhealthy,
         conflicts,
+        split,
+        group_notes,
     }
 }
 
@@ -188,14 +217,26 @@ fn upstream(
         return (name, upstream, Vec::new());
     }
     let members: Vec<&Instance> = members.into_values().copied().collect();
-    let filled = template::of_upstream(&request.entry.kong.upstream, &members);
+    let (upstream, told) = named_by_us(request, tags, targets, &members);
+    (name, upstream, told)
+}
+
+/// An upstream under a derived name, and what is to be told about its fields.
+fn named_by_us(
+    request: &Projection<'_>,
+    tags: Tags,
+    targets: BTreeMap<TargetAddress, Target>,
+    members: &[&Instance],
+) -> (Upstream, Vec<String>) {
+    let filled = template::of_upstream(&request.entry.kong.upstream, members);
     let upstream = Upstream {
         existence: Existence::Owned { fillable: fillable(request.task, request.source_kind) },
         tags: with_template(tags, request.entry),
         fields: filled.fields,
         targets,
+        sequence: None,
     };
-    (name, upstream, filled.told)
+    (upstream, filled.told)
 }
 
 fn targets(members: &BTreeMap<&TargetAddress, &&Instance>, tags: &Tags) -> BTreeMap<TargetAddress, Target> {
@@ -211,14 +252,15 @@ fn targets(members: &BTreeMap<&TargetAddress, &&Instance>, tags: &Tags) -> BTree
     members.iter().map(|(address, instance)| ((*address).clone(), target(address, instance))).collect()
 }
 
-/// The service with its name, and what is to be told about its fields.
+/// The service with its name, and what is to be told about its fields. It leads to `host`, or to the first group.
 fn service(
     request: &Projection<'_>,
     key: &ServiceKey,
     groups: &[Group<'_>],
+    host: Option<&str>,
 ) -> (String, Service, Vec<String>) {
     let default = groups.first();
-    let host = default.map(|group| group.summary.upstream.clone()).unwrap_or_default();
+    let host = host.or(default.map(|group| group.summary.upstream.as_str())).unwrap_or_default().to_owned();
     let members = default.map(|group| group.members.as_slice()).unwrap_or_default();
     let filled = template::of_service(&request.entry.kong.service, members);
     let tags = with_template(marks(request, key, None), request.entry);

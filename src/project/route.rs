@@ -138,14 +138,14 @@ impl Maker<'_> {
     fn header(&self, template: &Template, group: Option<&Group<'_>>) -> Result<String, String> {
         let is_regex = template.begins_with(REGEX_VALUE);
         let fill = |placeholder: &Placeholder| {
-            let text = match placeholder {
+            let text: &str = match placeholder {
                 Placeholder::Source => &self.request.task.source,
                 Placeholder::Namespace => &self.key.namespace,
                 Placeholder::Service => &self.key.service,
                 Placeholder::Group => &group?.summary.name,
                 Placeholder::Metadata(key) => group?.filter.value_of(key)?,
             };
-            Some(if is_regex { regex::escape(text) } else { text.clone() })
+            Some(if is_regex { regex::escape(text) } else { text.to_owned() })
         };
         match template.render(fill) {
             Ok(value) if value.is_empty() => Err("its value would be empty".to_owned()),

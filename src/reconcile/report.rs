@@ -105,6 +105,7 @@ impl Supervisor {
             waiting: Vec::new(),
             held: Vec::new(),
             withheld: WithheldCounts::default(),
+            notes: Vec::new(),
         }
     }
 
@@ -228,6 +229,7 @@ impl Flow {
             waiting: Vec::new(),
             held: Vec::new(),
             withheld: WithheldCounts::default(),
+            notes: Vec::new(),
         };
         let statuses = self.statuses();
         status.withheld = statuses.values().map(|state| state.withheld).sum();
@@ -241,6 +243,9 @@ impl Flow {
             status.waiting.extend(state.waiting.into_iter().map(|w| problem(w.key.to_string(), w.reason)));
             status.waiting.extend(state.kept.into_iter().map(|k| problem(k.key.to_string(), k.reason)));
             status.waiting.extend(state.skipped.into_iter().map(|text| problem(String::new(), text)));
+            let (mistakes, notes): (Vec<_>, Vec<_>) = state.notes.iter().partition(|note| note.is_mistake());
+            status.failing.extend(mistakes.iter().map(|note| problem(String::new(), note.to_string())));
+            status.notes.extend(notes.iter().map(|note| problem(String::new(), note.to_string())));
             status.held.extend(state.held.into_iter().map(|held| self.held_status(&key.to_string(), held)));
         }
         status

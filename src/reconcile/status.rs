@@ -146,6 +146,8 @@ pub struct TaskStatus {
     pub held: Vec<HeldStatus>,
     /// Changes that the task's settings keep back; `causeway plan` names each.
     pub withheld: WithheldCounts,
+    /// What is no failure and yet should be known of groups and splits: values without a group, shares that others take.
+    pub notes: Vec<Problem>,
 }
 
 /// How many changes the settings of a task keep back: its policy, `delete: false`, `fields`.

@@ -1,5 +1,7 @@
 //! One service's turn, pure: from what is read to a plan, with what the guard holds kept in it.
 
+mod split;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -11,7 +13,7 @@ use causeway_gateways::{
 use crate::config::{self, RegistryKind};
 use crate::guard::{Guard, Held, Time, Verdict};
 use crate::model::{Address, ServiceKey};
-use crate::project::{self, GroupSummary, Projected, Projection};
+use crate::project::{self, Note, Projected, Projection};
 use crate::registries::Reading;
 
 /// What a turn is decided on.
@@ -64,11 +66,23 @@ pub struct HeldTarget {
 }
 
 impl Turn {
-    /// The plan without what takes something away.
+    /// The plan without what takes something away. Where targets are written one at a time, what comes after a deletion
+    /// waits for it, since any beginning of such a sequence is sound, and nothing else.
     pub fn additions(&self) -> Plan {
         let mut plan = self.plan.clone();
-        plan.changes.retain(|change| !matches!(change.write, Write::Delete { .. }));
+        let mut waiting = BTreeSet::new();
+        plan.changes.retain(|change| {
+            let sequence = self.plan.sequence_of(change);
+            let deletes = matches!(change.write, Write::Delete { .. });
+            waiting.extend(sequence.filter(|_| deletes).map(str::to_owned));
+            !deletes && sequence.is_none_or(|upstream| !waiting.contains(upstream))
+        });
         plan
+    }
+
+    /// What the service's user should know of its groups and its split.
+    pub fn notes(&self) -> Vec<Note> {
+        self.projected.as_ref().map(Projected::notes).unwrap_or_default()
     }
 
     /// Whether the plan takes something away.
@@ -89,10 +103,13 @@ pub fn turn(inputs: &Inputs<'_>) -> Turn {
         return Turn { plan: plan(inputs, &Desired::default()), ..Turn::default() };
     };
     let Some(reading) = inputs.reading else { return Turn { unread: true, ..Turn::default() } };
-    let request = Projection { owner: inputs.owner, task: inputs.task, source_kind: inputs.kind, entry };
-    let projected = project::project(&request, &reading.snapshot);
+    let incumbents = &split::incumbents(inputs, reading, entry);
+    let request =
+        Projection { owner: inputs.owner, task: inputs.task, source_kind: inputs.kind, entry, incumbents };
+    let mut projected = project::project(&request, &reading.snapshot);
     let mut desired = projected.desired.clone();
-    let held = keep_held(inputs, reading, &projected, &mut desired, entry.hold);
+    let mut held = keep_held(inputs, reading, &projected, &mut desired, entry.hold);
+    held.extend(split::settle(inputs, reading, entry, &mut projected, &mut desired));
     let gone = !reading.listed && reading.snapshot.instances.is_empty() && held.is_empty();
     if gone {
         desired = Desired::default();
@@ -150,7 +167,8 @@ fn keep_held(
             ours.filter(|(target, _)| !upstream.targets.contains_key(*target)).collect();
         let last = upstream.targets.is_empty();
         for (target, live) in unwanted {
-            if let Some(held) = held(inputs, reading, group, &instance_address(target, live), last, hold) {
+            let address = instance_address(target, live);
+            if let Some(held) = held(inputs, reading, &group.unhealthy, &address, last, hold) {
                 keep(upstream, target, live);
                 kept.push(HeldTarget { upstream: group.upstream.clone(), target: target.clone(), held });
             }
@@ -164,17 +182,18 @@ fn keep(upstream: &mut Upstream, target: &TargetAddress, live: &LiveTarget) {
     upstream.targets.insert(target.clone(), as_it_stands);
 }
 
-/// Whether a standing target that is not wanted has to stay. What the snapshot shows and is meant to go never is.
+/// Whether a standing target that is not wanted has to stay. What the snapshot shows and is meant to go never is;
+/// `unhealthy` are those that it shows and that only their health keeps out.
 fn held(
     inputs: &Inputs<'_>,
     reading: &Reading,
-    group: &GroupSummary,
+    unhealthy: &BTreeSet<Address>,
     address: &Address,
     last_of_upstream: bool,
     hold: Duration,
 ) -> Option<Held> {
     let shown = reading.snapshot.instances.contains_key(address);
-    if shown && !group.unhealthy.contains(address) {
+    if shown && !unhealthy.contains(address) {
         return None;
     }
     match inputs.guard.verdict_with_hold(inputs.now, inputs.key, address, last_of_upstream, hold) {

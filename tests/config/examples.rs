@@ -67,6 +67,8 @@ fn entry(namespace: &str, service: Pattern) -> MatchEntry {
         kong: KongTemplates::default(),
         route: None,
         hold: MINUTE,
+        group_by: None,
+        split: None,
     }
 }
 

@@ -10,6 +10,7 @@ mod mistakes;
 mod routes;
 mod schema;
 mod secrets;
+mod splitting;
 
 use causeway::config::{self, Config, Loaded, Mistakes};
 

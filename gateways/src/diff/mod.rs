@@ -58,9 +58,9 @@ pub fn diff(desired: &Desired, world: &World, context: &Context) -> Plan {
         }
     }
     diff.retire();
-    diff.plan.changes.sort_by(order::compare);
-    diff.plan.withheld.sort_by(|a, b| order::compare(&a.change, &b.change));
-    diff.plan
+    let mut plan = diff.plan;
+    order::sort(&mut plan, desired);
+    plan
 }
 
 struct Diff<'a> {
@@ -77,6 +77,9 @@ struct Diff<'a> {
 impl Diff<'_> {
     fn upstream(&mut self, name: &str, want: &Upstream) {
         let key = ObjectKey::Upstream(name.to_owned());
+        if want.sequence.is_some() {
+            self.plan.one_at_a_time.insert(name.to_owned());
+        }
         let existence = if self.fills() { &Existence::Filled } else { &want.existence };
         match (self.world.upstream(name), existence) {
             (None, Existence::Filled) => {

@@ -3,7 +3,9 @@
 use serde_json::Value;
 
 use crate::tags::{self, Mark};
-use crate::{Change, Context, Effect, Fields, LiveObject, ObjectKey, Plan, Tags, World, Write, order};
+use crate::{
+    Change, Context, Desired, Effect, Fields, LiveObject, ObjectKey, Plan, Tags, World, Write, order,
+};
 
 /// Plans changes of the tags of what stands.
 #[derive(Default)]
@@ -22,7 +24,7 @@ impl Retagging {
     }
 
     pub(super) fn finish(mut self) -> Plan {
-        self.plan.changes.sort_by(order::compare);
+        order::sort(&mut self.plan, &Desired::default());
         self.plan
     }
 

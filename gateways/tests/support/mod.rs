@@ -32,7 +32,7 @@ pub(crate) fn desired(context: &Context, service: &str, groups: &[(&str, &[(&str
         };
         let targets = targets.iter().map(target).collect();
         let existence = Existence::Owned { fillable: Tags::from(["NACOS".to_owned()]) };
-        Upstream { existence, tags, fields: Fields::new(), targets }
+        Upstream { existence, tags, targets, ..Upstream::default() }
     };
     let upstreams =
         groups.iter().map(|(group, targets)| (format!("{base}.{group}"), upstream(group, targets)));

@@ -36,6 +36,9 @@ pub(in crate::cli) fn render(tasks: &[TaskPlan<'_>], problems: &[String]) -> Str
             for line in lines(turn) {
                 let _ = writeln!(text, "    {line}");
             }
+            for note in turn.notes() {
+                let _ = writeln!(text, "    i {note}");
+            }
             sums.add(turn);
         }
     }

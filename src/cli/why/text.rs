@@ -5,9 +5,10 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use super::{Answer, Teller};
+use crate::project::split::Percent;
 use crate::reconcile::why::{
-    Chain, GroupView, InstanceView, LeftOut, Matched, NodeView, ObjectView, Registered, Rule, State,
-    TargetHealth, UpstreamHealth,
+    Chain, GroupView, InstanceView, LeftOut, Matched, NodeView, ObjectView, Registered, Rule, ShareView,
+    SplitView, State, TargetHealth, UpstreamHealth,
 };
 
 /// The width of a line's first word.
@@ -61,6 +62,10 @@ fn render_chain(page: &mut Page, chain: &Chain) {
     registered(page, &chain.registered);
     matched(page, &chain.matched);
     chain.groups.iter().for_each(|group| render_group(page, group));
+    chain.split.iter().for_each(|split| render_split(page, split));
+    for note in &chain.notes {
+        page.line("note", note);
+    }
     if chain.all_unhealthy {
         page.line("health", "no instance is healthy, so all count as healthy");
     }
@@ -148,6 +153,20 @@ fn by_reason(left_out: &[LeftOut]) -> Vec<(&str, Vec<&str>)> {
         }
     }
     reasons
+}
+
+fn render_split(page: &mut Page, split: &SplitView) {
+    page.line("split", format_args!("→ upstream {}: a wheel of {} slots", split.upstream, split.wheel));
+    for ShareView { group, configured, given, targets, weights } in &split.shares {
+        let weights: Vec<String> = weights.iter().map(u32::to_string).collect();
+        let weights =
+            if weights.is_empty() { String::new() } else { format!(", weight {}", weights.join(" or ")) };
+        let (given, configured) = (Percent(*given), Percent(*configured));
+        page.line(
+            "",
+            format_args!("  {group} gets {given}, configured {configured}: {targets} targets{weights}"),
+        );
+    }
 }
 
 fn render_object(page: &mut Page, object: &ObjectView) {

@@ -11,8 +11,8 @@ use self::{
 };
 use super::{
     model::{
-        Admin, Config, Destination, Dialect, Gateway, Group, HealthCheck, MatchEntry, Mode, Policy, Registry,
-        RegistryKind, Report, ReportKind, ReportTarget, Selector, Task, Upkeep,
+        Admin, Config, Destination, Dialect, Gateway, Group, GroupBy, HealthCheck, MatchEntry, Mode, Policy,
+        Registry, RegistryKind, Report, ReportKind, ReportTarget, Selector, Task, Upkeep,
     },
     pattern::Pattern,
     written::{self, Document, MethodKind},
@@ -25,6 +25,8 @@ pub(crate) const DEFAULT_LISTEN: SocketAddr =
 pub(crate) const AUDIT_INTERVAL: Duration = Duration::from_secs(60);
 pub(crate) const PROBE_INTERVAL: Duration = Duration::from_secs(10);
 pub(crate) const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How many groups a service has at most, when there is a `group_by`.
+const MAX_GROUPS: usize = 16;
 pub(crate) const REPORT_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Registries and gateways by name, as they are gathered.
@@ -144,6 +146,7 @@ fn match_entry(
     let [defaults, task] = farther;
     let layers = [defaults, task, &written.shared];
     let (kong, route) = (layered(layers), route(layers));
+    let (group_by, split) = (group_by(layers), split(layers));
     MatchEntry {
         select: selector(written.select),
         hold: hold(&written.shared).unwrap_or(task_hold),
@@ -151,7 +154,28 @@ fn match_entry(
         route,
         exclude: written.shared.exclude.into_iter().map(selector).collect(),
         groups: written.groups.into_iter().map(group).collect(),
+        group_by,
+        split,
     }
+}
+
+/// What the nearest layer says that says anything; the nearest comes last.
+fn nearest<'s, T>(
+    layers: [&'s written::Shared; 3],
+    says: impl Fn(&'s written::Shared) -> Option<T>,
+) -> Option<T> {
+    layers.into_iter().rev().find_map(says)
+}
+
+fn group_by(layers: [&written::Shared; 3]) -> Option<GroupBy> {
+    let key = nearest(layers, |shared| shared.group_by.clone()).filter(|key| !key.is_empty())?;
+    let max_groups = nearest(layers, |shared| shared.max_groups).map_or(MAX_GROUPS, usize::from);
+    Some(GroupBy { key, max_groups })
+}
+
+fn split(layers: [&written::Shared; 3]) -> Option<BTreeMap<String, f64>> {
+    let shares = nearest(layers, |shared| shared.split.as_ref()).filter(|shares| !shares.is_empty())?;
+    Some(shares.iter().map(|(group, share)| (group.clone(), share.0)).collect())
 }
 
 fn selector(written: written::Selection) -> Selector {

@@ -35,5 +35,7 @@ fn entry(select: Selector, hold: Duration) -> MatchEntry {
         kong: KongTemplates::default(),
         route: None,
         hold,
+        group_by: None,
+        split: None,
     }
 }

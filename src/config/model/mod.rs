@@ -251,6 +251,11 @@ pub struct MatchEntry {
     pub route: Option<RouteTemplate>,
     /// How long what has vanished is held.
     pub hold: Duration,
+    /// Besides, a group for each value of a metadata key.
+    pub group_by: Option<GroupBy>,
+    /// The shares of traffic that groups have in the upstream `split`, by group; not negative, and at least one above
+    /// 0. Each names a configured group, or a value of `group_by`.
+    pub split: Option<BTreeMap<String, f64>>,
 }
 
 impl MatchEntry {
@@ -271,6 +276,15 @@ pub struct Group {
     pub metadata: BTreeMap<String, String>,
     /// An upstream that the user made and that is to be filled, in place of one of our own.
     pub upstream_name: Option<String>,
+}
+
+/// A group for each value of a metadata key, as values appear and go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupBy {
+    /// The key.
+    pub key: String,
+    /// How many groups there may be beside `default`, configured ones counted.
+    pub max_groups: usize,
 }
 
 /// The probing of registries and gateways.

@@ -4,6 +4,7 @@
 mod ends;
 mod rest;
 mod route;
+mod split;
 mod tasks;
 
 pub(crate) use ends::{EndKind, Ends};

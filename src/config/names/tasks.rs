@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{EndKind, Ends, Item, ends::Known, is, items, route, shown};
+use super::{EndKind, Ends, Item, ends::Known, is, items, route, shown, split};
 use crate::config::{
     mistakes::{Findings, Path},
     tree::Node,
@@ -17,11 +17,12 @@ pub(super) fn check(root: &Node, ends: &Ends<'_>, findings: &mut Findings) {
         let path = Path::default().key("defaults");
         check_excludes(defaults, &path, findings);
         route::check(defaults, &path, findings);
+        split::check_shares(defaults, &path, findings);
     }
     let tasks = items(root, "tasks", &Path::default());
     unique_names(&tasks, "task", findings);
     for (path, task) in &tasks {
-        check_task(task, path, ends, findings);
+        check_task(task, path, defaults, ends, findings);
         check_routes(task, path, defaults.unwrap_or(root), findings);
     }
     let enabled: Vec<Item<'_>> = tasks.into_iter().filter(|(_, task)| !is(task, "enable", false)).collect();
@@ -42,15 +43,23 @@ pub(crate) fn unique_names(items: &[Item<'_>], what: &str, findings: &mut Findin
     }
 }
 
-fn check_task<'t>(task: &'t Node, path: &Path, ends: &Ends<'t>, findings: &mut Findings) {
+fn check_task<'t>(
+    task: &'t Node,
+    path: &Path,
+    defaults: Option<&Node>,
+    ends: &Ends<'t>,
+    findings: &mut Findings,
+) {
     check_ends(task, path, ends, findings);
     check_excludes(task, path, findings);
+    split::check_shares(task, path, findings);
     let source = ends.find(task, "source");
     let entries = items(task, "match", path);
     for (path, entry) in &entries {
         check_entry(entry, path, source, findings);
+        split::check_groups_of(entry, path, [defaults, Some(task)], findings);
     }
-    check_fields(task, path, &entries, findings);
+    split::check_weights(task, path, &entries, defaults, findings);
     tell_repeated_entries(&entries, findings);
 }
 
@@ -126,20 +135,10 @@ fn check_entry(entry: &Node, path: &Path, source: Option<Known<'_>>, findings: &
     }
     check_excludes(entry, path, findings);
     check_groups(entry, path, &RESERVED, findings);
+    split::check_shares(entry, path, findings);
     let nacos = source.is_some_and(|source| source.is_nacos());
     if let Some(namespace) = entry.get("namespace").filter(|node| nacos && node.text() == Some("public")) {
         findings.mistake(namespace.at, &path.key("namespace"), super::rest::PUBLIC);
-    }
-}
-
-/// A share of traffic is kept by weights, so they cannot be a person's.
-fn check_fields(task: &Node, path: &Path, entries: &[Item<'_>], findings: &mut Findings) {
-    let weight = task.get("fields").and_then(|fields| fields.get("weight"));
-    let Some(weight) = weight.filter(|weight| weight.text() == Some("create-only")) else { return };
-    if entries.iter().any(|(_, entry)| entry.get("split").is_some()) {
-        let message =
-            "a `split` of this task keeps its shares by the weights, so they cannot be left to people";
-        findings.mistake(weight.at, &path.key("fields").key("weight"), message);
     }
 }
 

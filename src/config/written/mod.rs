@@ -89,7 +89,19 @@ pub(crate) struct Shared {
     pub(crate) kong: Option<Kong>,
     /// The routes that Kong gets; each key of it may stand elsewhere too. Default: none.
     pub(crate) route: Option<Route>,
+    /// A metadata key: each of its values that an instance has is a group besides. Empty: none here.
+    pub(crate) group_by: Option<String>,
+    /// How many groups a service has at most, beside `default`, when there is a `group_by`. Default: 16.
+    #[schemars(range(min = 1, max = 1000))]
+    pub(crate) max_groups: Option<u16>,
+    /// One more upstream, `split`, in which groups have these shares of the traffic. Empty: none here.
+    pub(crate) split: Option<BTreeMap<String, Share>>,
 }
+
+/// A share of the traffic, in proportion to the other shares of its split.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub(crate) struct Share(#[schemars(range(min = 0, max = 1_000_000))] pub(crate) f64);
 
 /// The guard's settings that may differ by task and match entry.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -23,6 +23,18 @@ impl Flow {
         }
     }
 
+    /// Logs each note once, when it comes up.
+    pub(super) fn report_notes(&self, key: &ServiceKey, outcome: &Outcome) {
+        let task = &self.task.name;
+        for note in self.keys.new_notes(key, outcome.turn.notes()) {
+            if note.is_grave() {
+                tracing::warn!(%task, service = %key, "{note}");
+            } else {
+                tracing::info!(%task, service = %key, "{note}");
+            }
+        }
+    }
+
     pub(super) fn log_changes(&self, key: &ServiceKey, applied: &Applied) {
         for (change, _) in &applied.done {
             tracing::debug!(task = %self.task.name, service = %key, "{} {}: {}", operation(change), change.key, change.reason);

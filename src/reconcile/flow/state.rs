@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::Outcome;
 use crate::model::ServiceKey;
+use crate::project::Note;
 use crate::reconcile::status::WithheldCounts;
 use crate::reconcile::turn::HeldTarget;
 use crate::reconcile::window::Window;
@@ -38,6 +39,8 @@ pub struct KeyStatus {
     pub skipped: Vec<String>,
     /// What the task's settings keep back.
     pub withheld: WithheldCounts,
+    /// What its user should know of its groups and its split.
+    pub notes: Vec<Note>,
 }
 
 #[derive(Default)]
@@ -127,6 +130,11 @@ impl Keys {
         })
     }
 
+    /// Those of these notes that were not there after the last turn.
+    pub(super) fn new_notes(&self, key: &ServiceKey, now: Vec<Note>) -> Vec<Note> {
+        self.with(key, |state| now.into_iter().filter(|note| !state.status.notes.contains(note)).collect())
+    }
+
     /// Keeps what came of a turn; answers when the next is due by itself.
     pub(super) fn settle(
         &self,
@@ -144,6 +152,7 @@ impl Keys {
             state.status.kept = plan.kept.clone();
             state.status.skipped = skipped(outcome);
             state.status.withheld = plan.withheld.iter().collect();
+            state.status.notes = outcome.turn.notes();
             let retry = state.note_failure(key, outcome);
             let quiet = state.settle_window(outcome);
             // What was due and failed waits for its retry.

@@ -40,6 +40,7 @@ impl Flow {
     fn settle(&self, key: &ServiceKey, outcome: &Outcome) -> Option<Instant> {
         let held_until = outcome.turn.held_until().map(|time| self.source.instant_of(time));
         self.report_conflicts(key, outcome);
+        self.report_notes(key, outcome);
         self.keys.settle(key, outcome, held_until, self.gateway.retire_after())
     }
 

@@ -8,12 +8,13 @@ use tokio::time::Instant;
 use super::objects::{Clock, Scene};
 use super::{
     Chain, GatewayView, GroupView, InstanceView, LeftOut, Matched, NodeView, ObjectView, Registered, Rule,
-    TargetHealth, UpstreamHealth, Why,
+    ShareView, SplitView, TargetHealth, UpstreamHealth, Why,
 };
 use crate::config::{MatchEntry, Selector, Task};
 use crate::model::{Instance, ServiceKey, Snapshot};
-use crate::project::Projected;
 use crate::project::matcher::{Decision, decide};
+use crate::project::split::Split;
+use crate::project::{DEFAULT_GROUP, Projected};
 use crate::reconcile::flow::{Flow, KeyStatus};
 use crate::reconcile::gateway::Condition;
 use crate::reconcile::supervisor::Supervisor;
@@ -78,6 +79,8 @@ impl Flow {
             registered: self.registered(key, snapshot, reading.as_ref().is_some_and(|it| it.listed)),
             matched: matched(&self.task, key),
             groups: projected.map(|it| groups(it, entry, snapshot)).unwrap_or_default(),
+            split: projected.and_then(|it| it.split.as_ref()).map(split_view),
+            notes: turn.notes().iter().map(ToString::to_string).collect(),
             left_out: projected.map(left_out).unwrap_or_default(),
             all_unhealthy: projected.is_some_and(|it| it.all_unhealthy),
             gateway: GatewayView {
@@ -164,6 +167,17 @@ pub(super) fn matched(task: &Task, key: &ServiceKey) -> Matched {
     }
 }
 
+fn split_view(split: &Split) -> SplitView {
+    let shares = split.portions.iter().map(|(group, share)| ShareView {
+        group: group.clone(),
+        configured: share.configured,
+        given: share.given,
+        targets: share.members.len(),
+        weights: share.members.iter().map(|target| split.weights[target]).collect(),
+    });
+    SplitView { upstream: split.upstream.clone(), wheel: split.wheel, shares: shares.collect() }
+}
+
 fn left_out(projected: &Projected) -> Vec<LeftOut> {
     let skipped = projected.skipped.iter();
     skipped.map(|it| LeftOut { address: it.address.to_string(), reason: it.reason.to_string() }).collect()
@@ -178,7 +192,11 @@ fn groups(projected: &Projected, entry: Option<&MatchEntry>, snapshot: Option<&S
         .collect();
     let view = |group: &crate::project::GroupSummary| {
         let configured = entry.and_then(|entry| entry.groups.iter().find(|it| it.name == group.name));
-        let asks = configured.map(|group| group.metadata.clone()).unwrap_or_default();
+        let of_value = || {
+            let key = entry?.group_by.as_ref().filter(|_| group.name != DEFAULT_GROUP)?.key.clone();
+            Some(BTreeMap::from([(key, group.name.clone())]))
+        };
+        let asks = configured.map(|group| group.metadata.clone()).or_else(of_value).unwrap_or_default();
         let others = candidates.iter().filter(|instance| !group.members.contains(&instance.address));
         GroupView {
             name: group.name.clone(),

@@ -14,7 +14,7 @@ mod objects;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -51,6 +51,10 @@ pub struct Chain {
     pub matched: Matched,
     /// The instance groups in order; empty when it is not matched or was not read.
     pub groups: Vec<GroupView>,
+    /// The split of the traffic between groups, when there is one.
+    pub split: Option<SplitView>,
+    /// What should be known of groups and split, as status has it.
+    pub notes: Vec<String>,
     /// Instances that no group holds, with the reason.
     pub left_out: Vec<LeftOut>,
     /// No instance is healthy, so all count as healthy.
@@ -126,6 +130,32 @@ pub struct GroupView {
     pub others: Vec<LeftOut>,
     /// An earlier group has an upstream of this name, so this group is left out.
     pub name_taken: bool,
+}
+
+/// A split of the traffic between groups.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SplitView {
+    /// Its upstream.
+    pub upstream: String,
+    /// The slots of Kong's wheel.
+    pub wheel: u64,
+    /// What each group with a configured share gets.
+    pub shares: Vec<ShareView>,
+}
+
+/// What one group of a split gets. Shares are parts of the whole, 0 to 1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ShareView {
+    /// The group.
+    pub group: String,
+    /// As configured.
+    pub configured: f64,
+    /// By its weights.
+    pub given: f64,
+    /// How many targets it has in the split.
+    pub targets: usize,
+    /// What they weigh, each weight once.
+    pub weights: BTreeSet<u32>,
 }
 
 /// An instance that is left out.

@@ -267,3 +267,24 @@ fn targets_that_were_not_listed_are_asked_for() {
     assert_eq!(diff(&simple(&[2]), &world, &context()).unread, BTreeSet::from(["up".to_owned()]));
     assert_eq!(diff(&Desired::default(), &world, &context()).unread, BTreeSet::from(["up".to_owned()]));
 }
+
+#[test]
+fn targets_with_a_sequence_change_in_it_before_any_service_and_deletions_among_them() {
+    let mut want = simple(&[1, 2, 4]);
+    let upstream = want.upstreams.get_mut("up").unwrap();
+    upstream.targets.get_mut(&address(2)).unwrap().weight = 7;
+    upstream.sequence = Some([2, 3, 4].map(address).into());
+    want.services.get_mut("svc").unwrap().host = "other".to_owned();
+    let plan = diff(&want, &built(&[1, 2, 3, 5]), &context());
+    assert_eq!(
+        keys(&plan.changes),
+        [
+            "patch target 10.0.0.2:80 of upstream up",
+            "delete target 10.0.0.3:80 of upstream up",
+            "create target 10.0.0.4:80 of upstream up",
+            "delete target 10.0.0.5:80 of upstream up",
+            "patch service svc",
+        ]
+    );
+    assert_eq!(plan.one_at_a_time, ["up".to_owned()].into());
+}

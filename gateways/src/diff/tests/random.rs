@@ -89,12 +89,15 @@ pub(crate) fn desired() -> impl Strategy<Value = Desired> {
         Just(Existence::Owned { fillable: Tags::from(["NACOS".to_owned()]) })
     ];
     let targets = proptest::collection::btree_map((1..6u8).prop_map(address), target, 0..5);
-    let upstream = (existence, targets, 0..3u8).prop_map(move |(existence, targets, n)| Upstream {
-        existence,
-        targets,
-        tags: ours(),
-        fields: fields(n),
-    });
+    let sequence = proptest::option::of(proptest::collection::vec((1..6u8).prop_map(address), 0..5));
+    let upstream =
+        (existence, targets, 0..3u8, sequence).prop_map(move |(existence, targets, n, sequence)| Upstream {
+            existence,
+            targets,
+            tags: ours(),
+            fields: fields(n),
+            sequence,
+        });
     let service =
         (name(), 0..3u8).prop_map(move |(host, n)| Service { host, tags: ours(), fields: fields(n) });
     let route = (name(), paths()).prop_map(|(service, fields)| Route { service, tags: ours(), fields });
