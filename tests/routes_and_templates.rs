@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use causeway::config::{self, Config, RegistryKind};
 use causeway::model::{Address, Instance, ServiceKey, Snapshot};
-use causeway::project::{Projected, Projection, project};
+use causeway::project::{Incumbents, Projected, Projection, project};
 use causeway_gateways::{Desired, Route};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -32,7 +32,8 @@ tasks:
 fn run(config: &Config, key: &ServiceKey, instances: &[Instance]) -> Projected {
     let task = &config.tasks[0];
     let entry = &task.matches[0];
-    let request = Projection { owner: "me", task, source_kind: RegistryKind::File, entry };
+    let incumbents = &Incumbents::default();
+    let request = Projection { owner: "me", task, source_kind: RegistryKind::File, entry, incumbents };
     project(&request, &Snapshot::new(key.clone(), instances.to_vec()))
 }
 
