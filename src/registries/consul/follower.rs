@@ -16,9 +16,9 @@ const GAP: Duration = Duration::from_millis(10);
 /// An answer that came sooner though nothing had changed wasn't held back: something on the way doesn't wait.
 const HELD: Duration = Duration::from_secs(1);
 const FIRST_RETRY: Duration = Duration::from_secs(1);
-const LAST_RETRY: Duration = Duration::from_secs(10);
+const LAST_RETRY: Duration = Duration::from_secs(5);
 
-/// What a follower tells.
+/// What a query tells whoever gives out the places.
 #[derive(Debug)]
 pub(super) enum Note {
     /// The service changed.

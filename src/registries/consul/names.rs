@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::ExponentialBackoff;
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::ConsulError;
 use super::entry::parse_names;
+use super::follower::Note;
 use super::http::{Answer, Query};
 use super::index::{Cursor, Step};
 use super::shared::{Shared, retry_waits};
@@ -36,6 +38,7 @@ const BUSY_PATIENCE: u32 = 3;
 /// Reads the list for as long as it is polled.
 pub(super) struct NamesLoop {
     shared: Arc<Shared>,
+    notes: mpsc::UnboundedSender<Note>,
     query: Query,
     /// All wanted services, when their names are known beforehand.
     exact: Option<BTreeSet<String>>,
@@ -46,7 +49,7 @@ pub(super) struct NamesLoop {
 }
 
 impl NamesLoop {
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, notes: mpsc::UnboundedSender<Note>) -> Self {
         let query = Query {
             what: "the list of services".to_owned(),
             path: "/catalog/services".to_owned(),
@@ -56,7 +59,7 @@ impl NamesLoop {
         };
         let exact = exact(&*shared.interest, &shared.namespace);
         let waits = retry_waits(FIRST_RETRY, LAST_RETRY);
-        Self { shared, query, exact, cursor: Cursor::default(), failures: 0, told: None, waits }
+        Self { shared, notes, query, exact, cursor: Cursor::default(), failures: 0, told: None, waits }
     }
 
     /// Never returns; dropping it is the end.
@@ -155,7 +158,12 @@ impl NamesLoop {
             sleep(WAIT).await;
             return;
         }
-        let patience = if matches!(error, ConsulError::Busy { .. }) { BUSY_PATIENCE } else { 2 };
+        let busy = matches!(error, ConsulError::Busy { .. });
+        if busy {
+            // Without this query nothing is known, so the others make room for it. Whoever listens ends with it.
+            let _ = self.notes.send(Note::Busy(error.clone()));
+        }
+        let patience = if busy { BUSY_PATIENCE } else { 2 };
         if self.told.is_some() || self.failures >= patience || after > QUICK || !error.is_passing() {
             self.unreadable(error);
         }

@@ -93,9 +93,9 @@ impl Places {
         Moves { enter: vec![name.to_owned()], wait: vec![loser], gone: Vec::new() }
     }
 
-    /// The server has refused a connection: a quarter of those that are in use is given up.
+    /// The server has refused a connection: half of those that are in use are given up.
     pub(super) fn shrink(&mut self) -> Moves {
-        let fewer = self.held.len().min(self.limit) * 3 / 4;
+        let fewer = self.held.len().min(self.limit) / 2;
         self.limit = fewer.max(LEAST_PLACES.min(self.most));
         let mut by_change: Vec<(Instant, String)> =
             self.held.iter().map(|(name, last)| (*last, name.clone())).collect();
@@ -172,7 +172,7 @@ mod tests {
         places.follow(&names.iter().cloned().collect(), now);
         places.changed("s00", now + DWELL);
         let lost = places.shrink();
-        assert_eq!((places.limit(), lost.wait.len()), (12, 4));
+        assert_eq!((places.limit(), lost.wait.len()), (8, 8));
         assert!(!lost.wait.contains(&"s00".to_owned()));
         for _ in 0..9 {
             places.shrink();

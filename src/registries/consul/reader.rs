@@ -10,8 +10,8 @@ use super::shared::Shared;
 use crate::guard::Scope;
 use crate::model::ServiceKey;
 
-/// How long a query waits for a change. A path that swallows everything is noticed sooner, by the list of services.
-pub(super) const WAIT: Duration = Duration::from_secs(30);
+/// How long a query waits for a change. One that is given up holds its connection at the server until then.
+pub(super) const WAIT: Duration = Duration::from_secs(10);
 /// A failure says something of the service itself when it lasts while the list can be read.
 const PATIENCE: u32 = 3;
 

@@ -70,7 +70,7 @@ impl Watch {
     pub(super) async fn run(&mut self) {
         let (mut names, mut moved) = (self.shared.names.subscribe(), self.shared.moved.subscribe());
         self.shared.view.set_namespaces([self.shared.namespace.clone()].into());
-        self.tasks.spawn(NamesLoop::new(Arc::clone(&self.shared)).run());
+        self.tasks.spawn(NamesLoop::new(Arc::clone(&self.shared), self.notes.0.clone()).run());
         for table in tables::watches(&self.shared) {
             self.tasks.spawn(table);
         }
