@@ -8,12 +8,14 @@
 
 mod capabilities;
 pub mod consul;
+pub mod eureka;
 pub mod file;
 mod http;
 mod marks;
 mod metadata;
 pub mod nacos;
 pub mod polaris;
+mod server;
 mod tls;
 mod view;
 pub mod zookeeper;
@@ -78,6 +80,10 @@ pub fn build(registry: &config::Registry) -> Result<Arc<dyn Source>, String> {
             let path =
                 registry.path.as_ref().ok_or_else(|| format!("the registry {name} names no `path`"))?;
             Ok(Arc::new(file::FileRegistry::new(path, registry.namespaces.iter().cloned())))
+        }
+        RegistryKind::Eureka => {
+            let eureka = eureka::Eureka::new(eureka::EurekaSettings::from(registry));
+            Ok(Arc::new(eureka.map_err(|error| format!("the registry {name} can't be used: {error}"))?))
         }
         RegistryKind::Nacos => {
             let nacos = nacos::Nacos::new(nacos::NacosSettings::from(registry));

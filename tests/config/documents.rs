@@ -78,6 +78,11 @@ fn the_registries_of_a_full_document() {
         ("zk", RegistryKind::Zookeeper, secs(300)),
     ];
     assert_eq!(kinds, expected);
+}
+
+#[test]
+fn what_single_types_of_registry_have() {
+    let config = good(&data("config/full.yaml"));
     assert_eq!(config.registries["here"].path, Some(PathBuf::from("services.yaml")));
     assert_eq!(config.registries["polaris"].token, Some(Secret::new("t")));
     let consul = &config.registries["consul"];
@@ -86,7 +91,9 @@ fn the_registries_of_a_full_document() {
     let zk = &config.registries["zk"];
     assert_eq!((zk.layout, zk.root.as_deref()), (ZookeeperLayout::DubboApp, Some("/apps")));
     assert_eq!(config.registries["eureka"].layout, ZookeeperLayout::Auto);
-    assert_eq!(config.registries["eureka"].password, Some(Secret::new("p")));
+    let eureka = &config.registries["eureka"];
+    assert_eq!(eureka.password, Some(Secret::new("p")));
+    assert_eq!((eureka.keep_case, eureka.poll_interval), (true, Some(secs(2))));
 }
 
 #[test]

@@ -29,6 +29,8 @@ fn registry(name: &str, kind: RegistryKind, address: &str) -> Registry {
         region: None,
         datacenter: None,
         filter: None,
+        keep_case: false,
+        poll_interval: None,
         namespaces: vec![],
         path: None,
         layout: ZookeeperLayout::Auto,

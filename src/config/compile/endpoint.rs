@@ -26,6 +26,8 @@ impl Registry {
             region: None,
             datacenter: None,
             filter: None,
+            keep_case: false,
+            poll_interval: None,
             namespaces: Vec::new(),
             path: None,
             layout: ZookeeperLayout::default(),
@@ -77,13 +79,19 @@ pub(super) fn registry(written: written::Registry, hold: Option<Duration>) -> Re
             filter: consul.filter,
             ..server(consul.server, RegistryKind::Consul, hold)
         },
-        written::Registry::Eureka(eureka) => with_user(eureka, RegistryKind::Eureka, hold),
         written::Registry::Zookeeper(zookeeper) => Registry {
             user: zookeeper.user,
             password: zookeeper.password,
             layout: zookeeper.layout.map(layout).unwrap_or_default(),
             root: zookeeper.root.map(|text| text.0),
             ..server(zookeeper.server, RegistryKind::Zookeeper, hold)
+        },
+        written::Registry::Eureka(eureka) => Registry {
+            user: eureka.user,
+            password: eureka.password,
+            keep_case: eureka.keep_case.unwrap_or(false),
+            poll_interval: eureka.poll_interval.map(|text| text.0),
+            ..server(eureka.server, RegistryKind::Eureka, hold)
         },
         written::Registry::ServiceCenter(center) => with_user(center, RegistryKind::ServiceCenter, hold),
         written::Registry::File(file) => Registry {

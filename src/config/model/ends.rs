@@ -105,6 +105,10 @@ pub struct Registry {
     pub datacenter: Option<String>,
     /// An expression in the registry's own language that instances must fit (Consul).
     pub filter: Option<String>,
+    /// Services keep the capitals that the server gives their names (Eureka).
+    pub keep_case: bool,
+    /// Time between two readings of what has to be polled (Eureka); none means the type's own.
+    pub poll_interval: Option<Duration>,
     /// The namespaces to read; empty means all that the registry lists.
     pub namespaces: Vec<String>,
     /// The file or folder of a `file` registry, relative to the working directory.

@@ -14,7 +14,7 @@ use crate::config::{
 pub(crate) enum Registry {
     Polaris(Polaris),
     Nacos(Nacos),
-    Eureka(WithUser),
+    Eureka(Eureka),
     Consul(Consul),
     Zookeeper(Zookeeper),
     ServiceCenter(WithUser),
@@ -47,6 +47,22 @@ pub(crate) struct Nacos {
     pub(crate) secret_key: Option<Secret>,
     /// The region that newer signatures of an access key need.
     pub(crate) region: Option<String>,
+}
+
+/// A Eureka server.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct Eureka {
+    #[serde(flatten)]
+    pub(crate) server: Server,
+    /// The user of basic authentication.
+    pub(crate) user: Option<String>,
+    /// That user's password.
+    pub(crate) password: Option<Secret>,
+    /// Name services in capitals, as the server does. Default: false, in small letters.
+    pub(crate) keep_case: Option<bool>,
+    /// Time between two readings. Default: 5s.
+    pub(crate) poll_interval: Option<Text<Period>>,
 }
 
 /// A server that knows users and passwords.

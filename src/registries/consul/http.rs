@@ -7,9 +7,9 @@ use causeway_gateways::http::client_builder;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Response, StatusCode};
 
-use super::address::Server;
 use super::{ConsulError, ConsulSettings};
 use crate::registries::http::root_cause;
+use crate::registries::server::Server;
 use crate::registries::tls::Trust;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -190,7 +190,7 @@ mod tests {
     use super::*;
 
     fn judged(headers: &[(&'static str, &'static str)]) -> Result<Answer, ConsulError> {
-        let server = Server::parse("s:1", false).unwrap();
+        let server = Server { label: "s:1".to_owned(), base: "http://s:1".to_owned() };
         let query = Query {
             what: "it".to_owned(),
             path: String::new(),

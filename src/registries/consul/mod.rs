@@ -13,7 +13,6 @@
 //! A waiting ("blocking") query costs a connection, and a server allows one client 200 of them. So the services that change have a
 //! query each, and the others are read in turn, all within 20 s for 10,000, and only when something in the catalogue has moved.
 
-mod address;
 mod entry;
 mod error;
 mod follower;

@@ -1,12 +1,16 @@
 //! How a Consul is reached, from the configuration.
 
 use super::ConsulError;
-use super::address::Server;
 use super::places::MOST_PLACES;
 use crate::config::{Registry, Secret, Tls};
+use crate::registries::server::{Addressing, Server};
 
 /// What the services of free Consul, which has no namespaces, are written under.
 const DEFAULT_NAMESPACE: &str = "default";
+
+/// Consul has no port of its own for TLS.
+const ADDRESSING: Addressing =
+    Addressing { registry: "Consul", port: 8500, path: "", credentials: "`token`" };
 
 /// Where a Consul is, who we are there, and what is read of it.
 #[derive(Clone, Debug)]
@@ -62,7 +66,8 @@ impl ConsulSettings {
         if self.addresses.is_empty() {
             return Err(ConsulError::Settings("a Consul registry needs at least one address".to_owned()));
         }
-        self.addresses.iter().map(|address| Server::parse(address, self.tls.is_some())).collect()
+        let parse = |address: &String| ADDRESSING.parse(address, self.tls.is_some());
+        self.addresses.iter().map(parse).collect::<Result<_, _>>().map_err(ConsulError::Settings)
     }
 
     pub(super) fn namespace(&self) -> Result<String, ConsulError> {

@@ -20,6 +20,17 @@ const STOP_LIMIT: Duration = Duration::from_secs(10);
 const PROBE_LIMIT: Duration = Duration::from_millis(500);
 /// Ports that are free when looked at may be taken when the JVM gets there.
 const START_TRIES: usize = 3;
+/// Runs a server that goes with whoever started it: at SIGTERM, and when stdin ends, since ZooKeeper itself never looks at it. A
+/// server that the tests of a file share is dropped by nobody.
+const RUN: &str = r#"exec 3<&0
+"$@" </dev/null &
+server=$!
+{ cat <&3 >/dev/null; kill "$server"; } 2>/dev/null &
+trap 'kill "$server"' TERM
+wait "$server"
+status=$?
+while kill -0 "$server" 2>/dev/null; do wait "$server"; status=$?; done
+exit "$status""#;
 /// From the client port: itself, the quorum's, the election's.
 const OFFSETS: [u16; 3] = [0, 1, 2];
 
@@ -149,8 +160,9 @@ impl ZookeeperServer {
             self.members
         );
         fs::write(&config, settings)?;
-        let mut java = Command::new("java");
-        java.args(["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
+        let mut java = Command::new("sh");
+        java.args(["-c", RUN, "sh", "java"])
+            .args(["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
             .args(["-cp", &class_path, "org.apache.zookeeper.server.quorum.QuorumPeerMain"])
             .arg(config);
         Ok(java)

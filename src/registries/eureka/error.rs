@@ -1,0 +1,53 @@
+//! What can go wrong with a Eureka.
+
+/// Why Eureka didn't give what was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EurekaError {
+    /// The configuration can't be used.
+    #[error("{0}")]
+    Settings(String),
+    /// No connection, or it ended, or no answer came.
+    #[error("{server} can't be reached: {reason}")]
+    Unreachable {
+        /// `host:port`.
+        server: String,
+        /// In the operating system's words.
+        reason: String,
+    },
+    /// The credentials aren't accepted.
+    #[error("{server} refuses us (401); check `user` and `password`")]
+    Denied {
+        /// `host:port`.
+        server: String,
+    },
+    /// Classic servers refuse everything until they have asked their peers, and deltas where these are switched off.
+    #[error("{server} refuses {what} (403): it is still starting, or doesn't allow it")]
+    Forbidden {
+        /// `host:port`.
+        server: String,
+        /// What was asked for.
+        what: &'static str,
+    },
+    /// Another answer that isn't a success.
+    #[error("{server} answered {what} with status {status}: {message}")]
+    Refused {
+        /// `host:port`.
+        server: String,
+        /// What was asked for.
+        what: &'static str,
+        /// The HTTP status.
+        status: u16,
+        /// The server's words.
+        message: String,
+    },
+    /// The answer isn't what the protocol says.
+    #[error("{server} answered {what} with something unreadable: {reason}")]
+    Unreadable {
+        /// `host:port`.
+        server: String,
+        /// What was asked for.
+        what: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+}

@@ -1,0 +1,90 @@
+//! Reading lists from one server.
+
+use std::time::Duration;
+
+use causeway_gateways::http::client_builder;
+use reqwest::StatusCode;
+use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
+
+use super::answer::{Applications, parse};
+use super::schedule::List;
+use super::{EurekaError, EurekaSettings};
+use crate::config::Secret;
+use crate::registries::http::root_cause;
+use crate::registries::server::Server;
+use crate::registries::tls::Trust;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// A list of 10,000 instances from a busy server takes a while.
+const TIMEOUT: Duration = Duration::from_secs(15);
+/// So many characters of the server's words are quoted.
+const QUOTED: usize = 200;
+
+/// A client with our credentials.
+pub(super) struct Http {
+    client: reqwest::Client,
+    user: Option<(String, Option<Secret>)>,
+}
+
+impl Http {
+    pub(super) fn new(settings: &EurekaSettings) -> Result<Self, EurekaError> {
+        let trust = Trust::read(settings.tls.as_ref()).map_err(EurekaError::Settings)?;
+        // Without it the answer is XML.
+        let json = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]);
+        let builder = client_builder()
+            .http1_only()
+            .gzip(true)
+            .default_headers(json)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(TIMEOUT);
+        let client = trust.http(builder).map_err(EurekaError::Settings)?;
+        let password = settings.password.clone();
+        Ok(Self { client, user: settings.user.clone().map(|user| (user, password)) })
+    }
+
+    /// Reads a list.
+    ///
+    /// # Errors
+    /// Whatever isn't a good and whole answer.
+    pub(super) async fn read(&self, server: &Server, list: List) -> Result<Applications, EurekaError> {
+        let what = what(list);
+        let unreachable = |error: reqwest::Error| EurekaError::Unreachable {
+            server: server.label.clone(),
+            reason: if error.is_timeout() { "no answer in time".to_owned() } else { root_cause(&error) },
+        };
+        let path = match list {
+            List::Full => "apps",
+            List::Delta => "apps/delta",
+        };
+        let mut request = self.client.get(format!("{}/{path}", server.base));
+        if let Some((user, password)) = &self.user {
+            request = request.basic_auth(user, password.as_ref().map(Secret::expose));
+        }
+        let answer = request.send().await.map_err(unreachable)?;
+        let status = answer.status();
+        let body = answer.bytes().await.map_err(unreachable)?;
+        if status != StatusCode::OK {
+            return Err(refused(server.label.clone(), what, status, &body));
+        }
+        let unreadable = |reason| EurekaError::Unreadable { server: server.label.clone(), what, reason };
+        parse(&body).map_err(unreadable)
+    }
+}
+
+fn what(list: List) -> &'static str {
+    match list {
+        List::Full => "the list of applications",
+        List::Delta => "the list of changes",
+    }
+}
+
+fn refused(server: String, what: &'static str, status: StatusCode, body: &[u8]) -> EurekaError {
+    match status {
+        StatusCode::UNAUTHORIZED => EurekaError::Denied { server },
+        StatusCode::FORBIDDEN => EurekaError::Forbidden { server, what },
+        _ => {
+            let message = String::from_utf8_lossy(body).trim().chars().take(QUOTED).collect();
+            EurekaError::Refused { server, what, status: status.as_u16(), message }
+        }
+    }
+}

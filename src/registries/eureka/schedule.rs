@@ -1,0 +1,105 @@
+//! When which list is read. Pure.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// The hash counts instances by status only, so a swap of two or a change of metadata may be missed: all is read this often.
+const FULL_EVERY: Duration = Duration::from_secs(60);
+/// A server tells of a change for three minutes. Whoever has been away for longer than this may have missed one.
+const DELTA_REACH: Duration = Duration::from_secs(120);
+
+/// What to ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum List {
+    /// Everything.
+    Full,
+    /// What changed in the last three minutes.
+    Delta,
+}
+
+/// What has been read from the current server.
+#[derive(Debug, Default)]
+pub(super) struct Schedule {
+    full: Option<Instant>,
+    good: Option<Instant>,
+    /// The version of the last delta.
+    version: Option<u64>,
+    /// The server gives no deltas.
+    no_deltas: bool,
+}
+
+impl Schedule {
+    pub(super) fn next(&self, now: Instant) -> List {
+        let within = |at: Option<Instant>, reach: Duration| at.is_some_and(|at| now < at + reach);
+        let delta = !self.no_deltas && within(self.full, FULL_EVERY) && within(self.good, DELTA_REACH);
+        if delta { List::Delta } else { List::Full }
+    }
+
+    pub(super) fn read_full(&mut self, now: Instant) {
+        (self.full, self.good) = (Some(now), Some(now));
+    }
+
+    pub(super) fn read_delta(&mut self, now: Instant) {
+        self.good = Some(now);
+    }
+
+    /// The server refuses deltas: from now on all is read each time.
+    pub(super) fn refused_delta(&mut self) {
+        self.no_deltas = true;
+    }
+
+    /// Whether the version of a delta shows a server that started anew. What it said before is void then.
+    pub(super) fn started_anew(&mut self, version: Option<u64>) -> bool {
+        let went_back = self.version.is_some_and(|before| version.is_some_and(|version| version < before));
+        self.version = version;
+        if went_back {
+            self.full = None;
+        }
+        went_back
+    }
+
+    /// All is read next, from whichever server.
+    pub(super) fn lost(&mut self) {
+        *self = Self::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_is_read_first_and_now_and_then_and_after_a_long_pause() {
+        let (start, second) = (Instant::now(), Duration::from_secs(1));
+        let mut schedule = Schedule::default();
+        assert_eq!(schedule.next(start), List::Full);
+        schedule.read_full(start);
+        assert_eq!(schedule.next(start + 59 * second), List::Delta);
+        assert_eq!(schedule.next(start + 60 * second), List::Full);
+        schedule.lost();
+        assert_eq!(schedule.next(start), List::Full);
+    }
+
+    #[test]
+    fn a_version_that_goes_back_is_another_start() {
+        let now = Instant::now();
+        let mut schedule = Schedule::default();
+        schedule.read_full(now);
+        for (version, anew) in
+            [(Some(3), false), (Some(3), false), (Some(4), false), (Some(1), true), (None, false)]
+        {
+            assert_eq!(schedule.started_anew(version), anew, "{version:?}");
+        }
+        assert_eq!(schedule.next(now), List::Full);
+    }
+
+    #[test]
+    fn a_server_without_deltas_is_read_whole() {
+        let now = Instant::now();
+        let mut schedule = Schedule::default();
+        schedule.read_full(now);
+        schedule.refused_delta();
+        assert_eq!(schedule.next(now), List::Full);
+    }
+}

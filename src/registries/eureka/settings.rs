@@ -1,0 +1,87 @@
+//! How a Eureka is reached, from the configuration.
+
+use std::time::Duration;
+
+use super::EurekaError;
+use crate::config::{Registry, Secret, Tls};
+use crate::registries::server::{Addressing, Server};
+
+/// Eureka has no namespaces; its services are written under this name.
+const DEFAULT_NAMESPACE: &str = "default";
+
+/// Spring Cloud serves the API below `/eureka`, Netflix' own server below `/eureka/v2`.
+const ADDRESSING: Addressing =
+    Addressing { registry: "Eureka", port: 8761, path: "/eureka", credentials: "`user` and `password`" };
+
+/// Time between two readings where nothing is configured.
+pub(crate) const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Where a Eureka is, who we are there, and how it is read.
+#[derive(Clone, Debug)]
+pub struct EurekaSettings {
+    /// Peers in the order in which they are preferred (those of the own zone first), or a load balancer in front: `host[:port]`,
+    /// `http://…` or `https://…`, with an optional context path. Port 8761 and path `/eureka` by default.
+    pub addresses: Vec<String>,
+    /// User for basic authentication.
+    pub user: Option<String>,
+    /// That user's password.
+    pub password: Option<Secret>,
+    /// What stands for the namespace in services' keys. At most one; none means `default`.
+    pub namespaces: Vec<String>,
+    /// How certificates are judged. Addresses without a scheme are encrypted when it is there.
+    pub tls: Option<Tls>,
+    /// Services are named in the server's capitals; otherwise in small letters, as MSE Sync names them.
+    pub keep_case: bool,
+    /// Time between two readings.
+    pub poll_interval: Duration,
+}
+
+impl Default for EurekaSettings {
+    fn default() -> Self {
+        Self {
+            addresses: Vec::new(),
+            user: None,
+            password: None,
+            namespaces: Vec::new(),
+            tls: None,
+            keep_case: false,
+            poll_interval: DEFAULT_POLL_INTERVAL,
+        }
+    }
+}
+
+impl From<&Registry> for EurekaSettings {
+    fn from(registry: &Registry) -> Self {
+        let registry = registry.clone();
+        Self {
+            addresses: registry.addresses,
+            user: registry.user,
+            password: registry.password,
+            namespaces: registry.namespaces,
+            tls: registry.tls,
+            keep_case: registry.keep_case,
+            poll_interval: registry.poll_interval.unwrap_or(DEFAULT_POLL_INTERVAL),
+        }
+    }
+}
+
+impl EurekaSettings {
+    pub(super) fn servers(&self) -> Result<Vec<Server>, EurekaError> {
+        if self.addresses.is_empty() {
+            return Err(EurekaError::Settings("a Eureka registry needs at least one address".to_owned()));
+        }
+        let parse = |address: &String| ADDRESSING.parse(address, self.tls.is_some());
+        self.addresses.iter().map(parse).collect::<Result<_, _>>().map_err(EurekaError::Settings)
+    }
+
+    pub(super) fn namespace(&self) -> Result<String, EurekaError> {
+        match self.namespaces.as_slice() {
+            [] => Ok(DEFAULT_NAMESPACE.to_owned()),
+            [label] => Ok(label.clone()),
+            _ => Err(EurekaError::Settings(
+                "a Eureka has no namespaces of its own: `namespaces` may hold one name, under which its services are written"
+                    .to_owned(),
+            )),
+        }
+    }
+}

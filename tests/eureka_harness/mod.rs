@@ -1,0 +1,119 @@
+//! Eureka behind the conformance suite.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "each test file compiles it, and uses a part"
+)]
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex as StdMutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use causeway::registries::Weights;
+use causeway::registries::eureka::{Eureka, EurekaSettings};
+use causeway_test_support::eureka::{EurekaHttp, EurekaOptions, EurekaServer, Registration};
+use causeway_test_support::proxy::Proxy;
+use tokio::sync::Mutex;
+
+use crate::conformance::stories::Restarts;
+use crate::conformance::{Harness, Inst, Route};
+
+/// So often tests look; users would look each 5 s.
+pub const POLL: Duration = Duration::from_millis(300);
+
+/// A Eureka of its own. It has no namespaces, so stories are told on it one after the other, each on an empty server.
+pub struct EurekaHarness {
+    pub http: EurekaHttp,
+    pub address: String,
+    /// What the source is made with, but for the address.
+    pub settings: EurekaSettings,
+    server: Mutex<EurekaServer>,
+    registered: StdMutex<BTreeMap<String, Registration>>,
+}
+
+impl EurekaHarness {
+    pub async fn start(options: EurekaOptions) -> Self {
+        let server = EurekaServer::start(options).await.unwrap();
+        Self {
+            http: server.http(),
+            address: server.address(),
+            settings: EurekaSettings { poll_interval: POLL, ..EurekaSettings::default() },
+            server: Mutex::new(server),
+            registered: StdMutex::default(),
+        }
+    }
+
+    /// A source with these settings, through a proxy.
+    pub async fn route_with(&self, settings: EurekaSettings) -> Route {
+        let proxy = Proxy::start(&self.address).await.unwrap();
+        let settings = EurekaSettings { addresses: vec![proxy.address()], ..settings };
+        Route { source: Arc::new(Eureka::new(settings).unwrap()), proxies: vec![proxy] }
+    }
+
+    pub async fn register(&self, registration: Registration) {
+        self.http.register(&registration).await.unwrap();
+        self.registered.lock().unwrap().insert(registration.id.clone(), registration);
+    }
+}
+
+/// The instance that a scenario means.
+pub fn registration(instance: &Inst) -> Registration {
+    let mut registration = Registration::new(&instance.service, &instance.host, instance.port);
+    registration.metadata = instance.metadata.clone();
+    registration.metadata.insert("weight".to_owned(), Weights::Whole.nearest(instance.weight).to_string());
+    let status = match (instance.enabled, instance.healthy) {
+        (false, _) => "OUT_OF_SERVICE",
+        (true, false) => "DOWN",
+        (true, true) => "UP",
+    };
+    registration.status = status.to_owned();
+    registration
+}
+
+#[async_trait]
+impl Harness for EurekaHarness {
+    async fn route(&self) -> Route {
+        self.route_with(self.settings.clone()).await
+    }
+
+    async fn namespace(&self) -> String {
+        let left = std::mem::take(&mut *self.registered.lock().unwrap());
+        for registration in left.values() {
+            self.http.cancel(registration).await.unwrap();
+        }
+        "default".to_owned()
+    }
+
+    async fn put(&self, _: &str, instance: &Inst) {
+        self.register(registration(instance)).await;
+    }
+
+    async fn remove(&self, _: &str, instance: &Inst) {
+        let registration = registration(instance);
+        self.http.cancel(&registration).await.unwrap();
+        self.registered.lock().unwrap().remove(&registration.id);
+    }
+
+    fn limit(&self) -> Duration {
+        Duration::from_secs(20)
+    }
+
+    fn is_own_metadata(&self, key: &str) -> bool {
+        key == "weight"
+    }
+}
+
+/// A Eureka that stops forgets everything.
+#[async_trait]
+impl Restarts for EurekaHarness {
+    async fn stop_server(&self) {
+        self.server.lock().await.stop();
+    }
+
+    async fn start_server(&self, _: bool) {
+        self.server.lock().await.start_again().await.unwrap();
+        self.registered.lock().unwrap().clear();
+    }
+}
