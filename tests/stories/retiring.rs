@@ -119,15 +119,18 @@ async fn a_service_gone_from_the_registry_goes_after_the_hold_and_one_that_is_em
 
 #[tokio::test]
 async fn a_service_that_comes_back_in_time_keeps_its_upstream() {
+    // Long enough to come back within it on a slow machine.
+    const LONG: Duration = Duration::from_secs(10);
     let stage = Stage::new().await;
-    let deployment = with_orders(&stage, &document("*", "")).await;
+    let document = document("*", "").replace("retire_after: 1s", "retire_after: 10s");
+    let deployment = with_orders(&stage, &document).await;
     let id = stage.kong.entity(Kind::Upstreams, UPSTREAM).unwrap()["id"].clone();
     stage.deregister("orders");
     stage.until("its service is gone", |kong| !has(kong, Kind::Services, "r.default.orders")).await;
     stage.register("orders", [instance("10.0.0.7")]);
     stage.until_targets(UPSTREAM, &["10.0.0.7:8080"]).await;
     stage.until("its service is back", |kong| has(kong, Kind::Services, "r.default.orders")).await;
-    tokio::time::sleep(RETIRE_AFTER).await;
+    tokio::time::sleep(LONG).await;
     deployment.after_audits(2).await;
     assert_eq!(stage.kong.entity(Kind::Upstreams, UPSTREAM).unwrap()["id"], id);
     deployment.stop().await;

@@ -1,9 +1,10 @@
 //! Kong routes too, where the configuration says so: to the service, and by a header to one of its groups.
 
-use causeway_test_support::kong::Kind;
+use causeway_test_support::kong::{Kind, KongStandIn};
 use http::Method;
 use serde_json::{Value, json};
 
+use crate::registry::ModelRegistry;
 use crate::stage::{Deployment, Stage, instance, of_version};
 
 const ORDERS: &str = "r.default.orders";
@@ -32,6 +33,12 @@ const GROUPS: &str =
 const BY_PATH: &str = r#"route: { paths: ["/{service}"] }"#;
 const BY_HEADER: &str =
     r#"route: { paths: ["/{service}"], group_headers: { x-version: "{metadata.version}" } }"#;
+
+/// Objects are written one by one, or as a whole document.
+async fn with_and_without_a_database() -> [Stage; 2] {
+    let kong = KongStandIn::builder().db_less().start().await;
+    [Stage::new().await, Stage { kong, registry: ModelRegistry::default() }]
+}
 
 async fn deploy(stage: &Stage, document: &str) -> Deployment {
     stage.register("orders", [of_version("10.0.0.1", "1"), of_version("10.0.0.2", "2")]);
@@ -73,19 +80,24 @@ async fn without_a_template_there_is_no_route() {
 
 #[tokio::test]
 async fn a_header_chooses_the_group_and_a_second_start_writes_nothing() {
-    let stage = Stage::new().await;
+    for stage in with_and_without_a_database().await {
+        a_header_chooses_the_group(&stage).await;
+    }
+}
+
+async fn a_header_chooses_the_group(stage: &Stage) {
     let document = document("*", &format!("{GROUPS}, {BY_HEADER}"));
-    let deployment = deploy(&stage, &document).await;
+    let deployment = deploy(stage, &document).await;
     let (v1, v2) = (format!("{ORDERS}~v1"), format!("{ORDERS}~v2"));
     assert_eq!(names(&stage.kong.routes()), [ORDERS, &v1, &v2]);
     assert_eq!(names(&stage.kong.services()), [ORDERS, &v1, &v2]);
-    assert_eq!(leads_to(&stage, ORDERS), ["10.0.0.1:8080", "10.0.0.2:8080"]);
-    assert_eq!(leads_to(&stage, &v1), ["10.0.0.1:8080"]);
-    assert_eq!(leads_to(&stage, &v2), ["10.0.0.2:8080"]);
-    assert_eq!(route(&stage, ORDERS)["headers"], Value::Null);
-    assert_eq!(route(&stage, &v2)["headers"], json!({ "x-version": ["2"] }));
+    assert_eq!(leads_to(stage, ORDERS), ["10.0.0.1:8080", "10.0.0.2:8080"]);
+    assert_eq!(leads_to(stage, &v1), ["10.0.0.1:8080"]);
+    assert_eq!(leads_to(stage, &v2), ["10.0.0.2:8080"]);
+    assert_eq!(route(stage, ORDERS)["headers"], Value::Null);
+    assert_eq!(route(stage, &v2)["headers"], json!({ "x-version": ["2"] }));
     for name in [ORDERS, &v1, &v2] {
-        let found = route(&stage, name);
+        let found = route(stage, name);
         assert_eq!((&found["paths"], &found["strip_path"]), (&json!(["/orders"]), &json!(true)));
         for tag in ["causeway.owner:me", "causeway.task:t", "causeway.service:orders"] {
             assert!(found["tags"].as_array().unwrap().contains(&tag.into()), "{tag} is missing in {found}");
@@ -135,29 +147,32 @@ async fn what_the_template_names_is_put_right_and_all_else_is_its_users() {
 
 #[tokio::test]
 async fn a_route_goes_with_its_template_and_before_its_service() {
-    let stage = Stage::new().await;
-    deploy(&stage, &document("*", &format!("{GROUPS}, {BY_HEADER}"))).await.stop().await;
-    stage.kong.reset_counts();
-    let deployment = stage.deploy(&document("*", GROUPS));
-    stage.until("the groups' services are gone", |kong| kong.services().len() == 1).await;
-    deployment.after_audits(2).await;
-    assert_eq!((stage.kong.routes(), names(&stage.kong.services())), (vec![], vec![ORDERS]));
-    assert_eq!(stage.kong.upstreams().len(), 3, "{:?}", stage.writes());
-    assert!(stage.writes().iter().all(|write| write.starts_with("DELETE")), "{:?}", stage.writes());
-    deployment.stop().await;
+    for stage in with_and_without_a_database().await {
+        deploy(&stage, &document("*", &format!("{GROUPS}, {BY_HEADER}"))).await.stop().await;
+        stage.kong.reset_counts();
+        let deployment = stage.deploy(&document("*", GROUPS));
+        stage.until("the groups' services are gone", |kong| kong.services().len() == 1).await;
+        deployment.after_audits(2).await;
+        assert_eq!((stage.kong.routes(), names(&stage.kong.services())), (vec![], vec![ORDERS]));
+        assert_eq!(stage.kong.upstreams().len(), 3, "{:?}", stage.writes());
+        let fits = |write: &String| write.starts_with("DELETE /") || write.starts_with("POST /config?");
+        assert!(stage.writes().iter().all(fits), "{:?}", stage.writes());
+        deployment.stop().await;
+    }
 }
 
 #[tokio::test]
 async fn a_service_that_goes_takes_its_routes_with_it() {
-    let stage = Stage::new().await;
-    let deployment = deploy(&stage, &document("*", &format!("{GROUPS}, {BY_HEADER}"))).await;
-    stage.deregister("orders");
-    stage
-        .until("nothing is left", |kong| {
-            kong.routes().is_empty() && kong.services().is_empty() && kong.upstreams().is_empty()
-        })
-        .await;
-    deployment.stop().await;
+    for stage in with_and_without_a_database().await {
+        let deployment = deploy(&stage, &document("*", &format!("{GROUPS}, {BY_HEADER}"))).await;
+        stage.deregister("orders");
+        stage
+            .until("nothing is left", |kong| {
+                kong.routes().is_empty() && kong.services().is_empty() && kong.upstreams().is_empty()
+            })
+            .await;
+        deployment.stop().await;
+    }
 }
 
 #[tokio::test]

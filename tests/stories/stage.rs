@@ -120,6 +120,14 @@ impl Stage {
         self.kong.requests().into_iter().filter(|request| request.method == "GET").collect()
     }
 
+    /// How often the targets of an upstream were listed since the counts were reset, before one of them was written.
+    pub fn listed_until_written(&self, upstream: &str) -> usize {
+        let targets = format!("/upstreams/{upstream}/targets");
+        let about_them =
+            self.kong.requests().into_iter().filter(|request| request.path.starts_with(&targets));
+        about_them.take_while(|request| request.method == "GET").count()
+    }
+
     /// Everything in the stand-in that bears no mark of Causeway, whole.
     pub fn foreign(&self) -> BTreeMap<String, Value> {
         foreign_of(&self.kong)

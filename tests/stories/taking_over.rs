@@ -189,6 +189,37 @@ async fn what_polaris_sync_left_is_taken_whole_and_what_is_stale_in_it_goes_in_t
 }
 
 #[tokio::test]
+async fn routes_and_the_services_of_groups_are_given_away_and_taken_over_too() {
+    const ROUTE: &str =
+        r#"route: { paths: ["/{service}"], group_headers: { x-version: "{metadata.version}" } }"#;
+    let desk = Desk::new(KongStandIn::start().await, "").await;
+    desk.configure("service: \"*\",", &format!("service: \"*\", {ROUTE},"));
+    desk.write(&fleet(3));
+    expect(&desk, 0, &["sync"]).await;
+    let kong = &desk.kong;
+    let names =
+        |all: Vec<Value>| all.iter().map(|it| it["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let wanted = (0..3).flat_map(|n| ["", "~v1"].map(|group| format!("r.default.s{n:03}{group}")));
+    let wanted: Vec<String> = wanted.collect();
+    assert_eq!((names(kong.services()), names(kong.routes())), (wanted.clone(), wanted));
+    let (ours, untagged) = (everything(kong, &["updated_at"]), everything(kong, &["tags", "updated_at"]));
+
+    expect(&desk, 0, &["uninstall", "--task", "t", "--hand-over", "--yes"]).await;
+    assert!(!everything(kong, &[]).values().any(is_ours), "routes too");
+    assert_same(&everything(kong, &["tags", "updated_at"]), &untagged, "only tags change");
+    let text = expect(&desk, 0, &["plan"]).await;
+    assert!(text.contains("! route r.default.s000~v1: somebody else made it"), "{text}");
+    kong.reset_counts();
+    let text = expect(&desk, 3, &["adopt"]).await;
+    let (_, afterwards) = text.split_once("what `run` would do then:").unwrap();
+    assert!(afterwards.contains("plan: 0 to create, 0 to change, 0 to remove"), "{afterwards}");
+    expect(&desk, 0, &["adopt", "--yes"]).await;
+    assert!(kong.requests().iter().all(|it| matches!(it.method.as_str(), "GET" | "PATCH")));
+    assert_same(&everything(kong, &["updated_at"]), &ours, "all bears its marks again");
+    expect(&desk, 0, &["plan", "--exit-code"]).await;
+}
+
+#[tokio::test]
 async fn nothing_is_taken_over_for_a_task_that_observes() {
     let desk = with_a_hand_made_kong(&fleet(2)).await;
     desk.configure("source: r\n", "source: r\n    policy: observe\n");

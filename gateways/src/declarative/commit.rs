@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::base::Base;
 use super::document::Document;
-use super::place::{BadEntity, Look, Place, Refusal};
+use super::place::{BadEntity, Found, Look, Place, Refusal};
 use crate::apply::apply;
 use crate::{
     Applied, ApplyError, Change, Failure, Gateway, GatewayError, ObjectKey, Plan, ReadScope, Retry, World,
@@ -157,9 +157,15 @@ impl<P: Place> Gateway for Declarative<P> {
 }
 
 impl<P: Place> State<P> {
-    /// Takes over what somebody else has put there, or into the base; answers whether there was anything.
+    /// Takes over what somebody else has put there, or into the base, and what of ours has arrived late; answers
+    /// whether there was anything.
     async fn look(&mut self, owner: &str, how: Look) -> Result<bool, GatewayError> {
-        let found = self.place.look(how).await?;
+        let (found, is_ours_kept) = match self.place.look(how).await? {
+            Found::Nothing => (None, true),
+            Found::Others(found) => (Some(found), self.place.remembers_ours()),
+            // It was made of all that was known, and what it took out is to stay out.
+            Found::Sent(found) => (Some(found), false),
+        };
         let base = self
             .base
             .refresh(|document| self.place.adapted(document).without_ours(owner), || self.place.empty());
@@ -176,7 +182,7 @@ impl<P: Place> State<P> {
             document.take_ours(found, owner);
         }
         if let Some(known) = &self.known
-            && (found.is_none() || self.place.remembers_ours())
+            && is_ours_kept
         {
             document.take_ours(known, owner);
         }

@@ -9,7 +9,7 @@ use tokio::io::AsyncWriteExt as _;
 
 use super::commit::Declarative;
 use super::document::Document;
-use super::place::{Look, Pace, Place, Refusal};
+use super::place::{Found, Look, Pace, Place, Refusal};
 use crate::{Applied, Gateway, GatewayError, Plan, ReadScope, Retry, World, tags};
 
 /// A declarative file, in decK's format.
@@ -65,14 +65,14 @@ struct FilePlace {
 
 #[async_trait]
 impl Place for FilePlace {
-    async fn look(&mut self, _how: Look) -> Result<Option<Document>, GatewayError> {
+    async fn look(&mut self, _how: Look) -> Result<Found, GatewayError> {
         let text = match tokio::fs::read_to_string(&self.path).await {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
             Err(error) => return Err(self.failed("cannot be read", &error)),
         };
         if text == self.text {
-            return Ok(None);
+            return Ok(Found::Nothing);
         }
         let document = Document::read(&text).map_err(|broken| GatewayError {
             message: format!(
@@ -86,7 +86,7 @@ impl Place for FilePlace {
         })?;
         self.text = text;
         self.lacks = document.is_none();
-        Ok(document)
+        Ok(document.map_or(Found::Nothing, Found::Others))
     }
 
     fn outdated(&mut self) {

@@ -97,9 +97,9 @@ impl Document {
         names
     }
 
-    /// The text that a node takes: without the routes and plugins that refer to a service or route that is not there
+    /// What a node takes: without the routes and plugins that refer to a service or route that is not there
     /// (yet), for which a node would refuse all. Those are named in the second part.
-    pub(crate) fn loadable(&self) -> (String, BTreeSet<String>) {
+    pub(crate) fn loadable(&self) -> (Self, BTreeSet<String>) {
         let mut waiting = BTreeSet::new();
         let mut document = self.clone();
         for (kind, field, to) in [
@@ -120,7 +120,12 @@ impl Document {
                 }
             });
         }
-        (document.text(), waiting)
+        (document, waiting)
+    }
+
+    /// Whether it holds no entity at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.root.entries().iter().all(|(_, list)| list.items().is_empty())
     }
 
     /// The ids and names of everything of a kind, nested routes included.

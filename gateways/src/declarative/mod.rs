@@ -25,4 +25,4 @@ mod view;
 pub(crate) use commit::{Declarative, all_failed};
 pub(crate) use document::Document;
 pub use file::KongFile;
-pub(crate) use place::{BadEntity, Look, Pace, Place, Refusal};
+pub(crate) use place::{BadEntity, Found, Look, Pace, Place, Refusal};

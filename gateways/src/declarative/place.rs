@@ -11,8 +11,8 @@ use crate::GatewayError;
 /// Where a declarative document lives: a file, or the nodes of a Kong without a database.
 #[async_trait]
 pub(crate) trait Place: Send + Sync + 'static {
-    /// The document that somebody else has put there since the last look, or nothing new. Touches nothing.
-    async fn look(&mut self, how: Look) -> Result<Option<Document>, GatewayError>;
+    /// The document that stands there and was not known to. Touches nothing.
+    async fn look(&mut self, how: Look) -> Result<Found, GatewayError>;
 
     /// What was last found there is not what is to stand there: it has to be put.
     fn outdated(&mut self);
@@ -38,6 +38,16 @@ pub(crate) trait Place: Send + Sync + 'static {
 
     /// What it is, for people.
     fn describe(&self) -> String;
+}
+
+/// What a look finds.
+pub(crate) enum Found {
+    /// Nothing that was not known.
+    Nothing,
+    /// A document that somebody else has put there since the last look.
+    Others(Document),
+    /// One that was put there from here, when it could not be said whether it was taken.
+    Sent(Document),
 }
 
 /// How much a look may cost.

@@ -3,10 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use causeway_gateways::{KongGateway, KongSettings};
+use causeway_gateways::{Gateway, KongGateway, KongSettings};
 use causeway_test_support::kong::{KongStandIn, Recorded};
 use reqwest::Method;
 use serde_json::Value;
+use tokio::time::{sleep, timeout};
+
+/// Far longer than anything takes, for a busy machine.
+const LIMIT: Duration = Duration::from_secs(60);
 
 pub(crate) fn settings(kong: &KongStandIn) -> KongSettings {
     KongSettings { addresses: vec![kong.admin_url()], ..KongSettings::default() }
@@ -64,4 +68,31 @@ pub(crate) fn foreign(kong: &KongStandIn) -> BTreeMap<String, Value> {
         }
     }
     all
+}
+
+/// As long as the gateway is looked after.
+pub(crate) async fn tended<T>(gateway: &dyn Gateway, work: impl Future<Output = T>) -> T {
+    let tend = async {
+        loop {
+            gateway.tend().await;
+        }
+    };
+    tokio::select! {
+        done = timeout(LIMIT, work) => done.expect("it never came about"),
+        () = tend => unreachable!(),
+    }
+}
+
+pub(crate) async fn until(condition: impl Fn() -> bool) {
+    while !condition() {
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Documents never follow each other faster than a rest, nor faster than the last one took.
+pub(crate) fn assert_paced(documents: &[Recorded], rest: Duration) {
+    for pair in documents.windows(2) {
+        let ended = pair[0].answered_at.unwrap();
+        assert!(pair[1].at >= ended + (ended - pair[0].at).max(rest), "{:?} after it", pair[1].at - ended);
+    }
 }

@@ -51,8 +51,11 @@ async fn an_upstream_deleted_right_after_its_service_has_left_it_is_missed() {
     let (kong, workers) = scene().await;
     move_to_new(&kong);
     change(&kong, Method::DELETE, "/upstreams/old", Value::Null);
+    workers.catch_up();
+    let at_once = workers.outages();
     workers.settle().await;
     let outages = workers.outages();
+    assert_eq!(at_once.len(), outages.len(), "to wait brings no others");
     assert!(outages.iter().any(|it| it.answer == Unserved::NameResolutionFailed && it.host == "old"));
     assert_eq!(workers.request("orders").unwrap(), "new", "that passes");
 }

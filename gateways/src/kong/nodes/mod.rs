@@ -1,11 +1,12 @@
 //! The nodes of a Kong without a database, which all hold the same document.
 //!
 //! ```text
-//!  look: /status of each ─▶ known hash · empty or come back: lacks it · loaded by somebody else: GET /config
+//!  look: /status of each ─▶ known hash · sent, and arrived late · empty or come back: lacks it · loaded by somebody else: GET /config
 //!  put:  the first alone, which finds what is bad in the document; then the others together
 //! ```
 
 mod node;
+mod ours;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,9 +19,10 @@ use tokio::time::Instant;
 use super::client::Client;
 use super::settings::{KongSettings, SettingsError};
 use super::stats::Stats;
-use crate::declarative::{Document, Look, Pace, Place, Refusal};
+use crate::declarative::{Document, Found, Look, Pace, Place, Refusal};
 use crate::{GatewayError, NodeState, Retry, tags};
-use node::{Node, hash};
+use node::{Load, Node};
+use ours::{Ours, Standing};
 
 /// What was seen this long ago is good enough for a plan; before anything is written, it is looked again.
 const RECENT: Duration = Duration::from_secs(1);
@@ -39,8 +41,7 @@ pub(super) struct Nodes {
     has_base: bool,
     /// What is to stand there is known: it was found at a node, or put there.
     settled: bool,
-    /// The hashes of documents that mean what is to stand there.
-    accepted: BTreeSet<String>,
+    ours: Ours,
     /// What was last said to wait in the document.
     waiting: BTreeSet<String>,
     looked: Option<Instant>,
@@ -62,7 +63,7 @@ impl Nodes {
             owner: tags::owner_tag(&settings.owner),
             has_base: settings.base.is_some(),
             settled: false,
-            accepted: BTreeSet::new(),
+            ours: Ours::default(),
             waiting: BTreeSet::new(),
             looked: None,
             interval: settings.document_interval,
@@ -90,7 +91,7 @@ impl Nodes {
 
     /// What stands there, when it is not known yet: all that the first node holds that holds anything, and what is
     /// ours at the others.
-    async fn first(&mut self) -> Result<Option<Document>, GatewayError> {
+    async fn first(&mut self) -> Result<Found, GatewayError> {
         let mut seen = BTreeSet::new();
         let mut found: Option<Document> = None;
         for node in &self.nodes {
@@ -99,7 +100,7 @@ impl Nodes {
             let document = document.for_nodes(&self.owner);
             match &mut found {
                 None => {
-                    self.accepted = BTreeSet::from([holds.to_owned()]);
+                    self.ours.settled(holds);
                     found = Some(document);
                 }
                 Some(first) => {
@@ -110,7 +111,7 @@ impl Nodes {
                     let before = first.text();
                     first.take_ours(&document, &self.owner);
                     if first.text() != before {
-                        self.accepted.clear();
+                        self.ours.none_is_right();
                     }
                 }
             }
@@ -127,51 +128,68 @@ impl Nodes {
                 ),
                 retry: Retry::Backoff(None),
             }),
-            None => Ok(found),
+            None => Ok(found.map_or(Found::Nothing, Found::Others)),
         }
     }
 
-    /// What somebody else has loaded into a node.
-    async fn other(&mut self) -> Result<Option<Document>, GatewayError> {
-        let accepted = &self.accepted;
-        let Some(node) = self.nodes.iter_mut().find_map(|node| node.take_given(accepted).then_some(node))
-        else {
+    /// What was sent when nobody could say what became of it, and a node shows now.
+    fn arrived(&mut self) -> Result<Option<Document>, GatewayError> {
+        let Some(text) = self.ours.arrived(self.nodes.iter().filter_map(Node::holds)) else {
             return Ok(None);
         };
-        let Some(document) = node.fetch().await? else { return Ok(None) };
+        tracing::info!(
+            "a document that was not known to be taken has been taken: it is what stands from now on"
+        );
+        let document = Document::read(&text).map_err(|broken| GatewayError {
+            message: format!("a document that was sent cannot be understood: {broken}"),
+            retry: Retry::Backoff(None),
+        })?;
+        Ok(document.map(|document| document.for_nodes(&self.owner)))
+    }
+
+    /// What stands there now and was not known to.
+    async fn other(&mut self) -> Result<Found, GatewayError> {
+        if let Some(document) = self.arrived()? {
+            return Ok(Found::Sent(document));
+        }
+        let ours = &self.ours;
+        let Some(node) = self.nodes.iter_mut().find_map(|node| node.take_given(ours).then_some(node)) else {
+            return Ok(Found::Nothing);
+        };
+        let Some(document) = node.fetch().await? else { return Ok(Found::Nothing) };
         tracing::info!(
             node = node.address(),
             "somebody loaded another document: what is not ours is as it says from now on"
         );
-        self.accepted = node.holds().map(str::to_owned).into_iter().collect();
-        Ok(Some(document.for_nodes(&self.owner)))
+        if let Some(holds) = node.holds() {
+            self.ours.settled(holds);
+        }
+        Ok(Found::Others(document.for_nodes(&self.owner)))
     }
 
-    /// Those that answer and hold neither a document of this hash nor one that is as good.
-    fn lacking(&mut self, hash: &str, as_good: &BTreeSet<String>) -> Vec<&mut Node> {
-        let lacks = |node: &&mut Node| {
-            node.is_up() && node.holds().is_none_or(|holds| holds != hash && !as_good.contains(holds))
-        };
-        self.nodes.iter_mut().filter(lacks).collect()
+    /// Whether a node that answers holds no document that means what is to stand there.
+    fn any_lacks(&self) -> bool {
+        let is_right = |hash| self.ours.standing(hash) == Standing::Right;
+        self.nodes.iter().filter_map(Node::shows).any(|hash| !is_right(hash))
     }
 
-    /// The text for the nodes. What waits in it is told once.
-    fn text(&mut self, document: &Document) -> String {
-        let (text, waiting) = document.loadable();
+    /// What is sent to the nodes. What waits in it is told once.
+    fn load_of(&mut self, document: &Document) -> Load {
+        let (document, waiting) = document.loadable();
         for waits in waiting.difference(&self.waiting) {
             tracing::info!(%waits, "it is left out of the document until what it belongs to is there");
         }
         self.waiting = waiting;
-        text
+        Load::new(&document)
     }
 }
 
 #[async_trait]
 impl Place for Nodes {
-    async fn look(&mut self, how: Look) -> Result<Option<Document>, GatewayError> {
+    async fn look(&mut self, how: Look) -> Result<Found, GatewayError> {
         let is_recent = self.looked.is_some_and(|at| at.elapsed() < RECENT);
         if how == Look::Recent && is_recent {
-            return Ok(None);
+            return Ok(Found::Nothing);
         }
         self.looked = None;
         self.probe().await?;
@@ -181,52 +199,60 @@ impl Place for Nodes {
     }
 
     fn outdated(&mut self) {
-        self.accepted.clear();
+        self.ours.none_is_right();
     }
 
     async fn put(&mut self, document: &Document) -> Result<(), Refusal> {
-        let text = self.text(document);
-        let hash = hash(&text);
-        let mut rest = self.lacking(&hash, &BTreeSet::new()).into_iter();
+        let load = self.load_of(document);
+        self.ours.sending(&load.hash, &load.text);
+        let mut rest = self.nodes.iter_mut().filter(|node| node.is_up() && !node.shows_load(&load));
         let mut failed = None;
         for node in rest.by_ref() {
-            match node.load(&text, &hash).await {
+            match node.load(&load).await {
                 Ok(()) => {
                     failed = None;
                     break;
                 }
                 Err(Refusal::Whole(error)) if error.retry != Retry::Never => failed = Some(error),
                 Err(of_document) => {
+                    self.ours.refused(&load.hash);
                     self.publish();
                     return Err(of_document);
                 }
             }
         }
-        join_all(rest.map(|node| give(node, &text, &hash))).await;
+        join_all(rest.map(|node| give(node, &load))).await;
         self.publish();
-        let is_held = self.nodes.iter().any(|node| node.holds() == Some(&hash));
+        let is_held = self.nodes.iter().any(|node| node.shows_load(&load));
         match failed.filter(|_| !is_held) {
             Some(error) => Err(Refusal::Whole(error)),
             None => {
                 self.settled = true;
-                self.accepted = BTreeSet::from([hash]);
+                self.ours.settled(&load.hash);
+                load.hashes().for_each(|hash| self.ours.means_the_same(hash));
                 Ok(())
             }
         }
     }
 
     async fn mend(&mut self, document: &Document) {
-        let as_good = self.accepted.clone();
         // The text is made only when one lacks it.
-        if self.lacking("", &as_good).is_empty() {
+        if !self.any_lacks() {
             return;
         }
-        let text = self.text(document);
-        let hash = hash(&text);
-        let lacking = self.lacking(&hash, &as_good).into_iter().filter(|node| !node.has_refused(&hash));
-        join_all(lacking.map(|node| give(node, &text, &hash))).await;
-        if self.nodes.iter().any(|node| node.holds() == Some(&hash)) {
-            self.accepted.insert(hash);
+        let load = self.load_of(document);
+        self.ours.repeating(&load.hash);
+        let (nodes, ours) = (&mut self.nodes, &self.ours);
+        let lacks = |node: &Node| {
+            let is_right = |hash| ours.standing(hash) == Standing::Right;
+            node.shows().is_some_and(|hash| !is_right(hash))
+                && !node.shows_load(&load)
+                && !node.has_refused(&load.hash)
+        };
+        let lacking = nodes.iter_mut().filter(|node| lacks(node));
+        join_all(lacking.map(|node| give(node, &load))).await;
+        if self.nodes.iter().any(|node| node.shows_load(&load)) {
+            load.hashes().for_each(|hash| self.ours.means_the_same(hash));
             self.settled = true;
         }
         self.publish();
@@ -257,8 +283,8 @@ impl Place for Nodes {
 }
 
 /// Gives a node the document. What keeps it from taking it is noted there.
-async fn give(node: &mut Node, text: &str, hash: &str) {
-    match node.load(text, hash).await {
+async fn give(node: &mut Node, load: &Load) {
+    match node.load(load).await {
         Ok(()) => tracing::info!(node = node.address(), "the node was given the document"),
         Err(Refusal::Entities(_, words)) => node.note(Some(words)),
         Err(Refusal::Whole(error)) => node.note(Some(error.message)),

@@ -1,12 +1,13 @@
 //! One node of a Kong without a database: which document it holds, and giving it another.
 
-use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use md5::{Digest as _, Md5};
 use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::ours::{Ours, Standing};
 use crate::declarative::{BadEntity, Document, Refusal as NotTaken};
 use crate::kong::answer::{Cause, Refusal};
 use crate::kong::client::{Client, Request};
@@ -18,14 +19,17 @@ const EMPTY: &str = "00000000000000000000000000000000";
 const PATIENCE: Duration = Duration::from_secs(3);
 /// One that is down is asked again after a second, then after twice as long each time, up to this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// A document that was taken shows within this time.
-const SETTLES: Duration = Duration::from_secs(5);
+/// A document that was taken shows within this time. The node is slow to answer meanwhile: it has just loaded it.
+const SETTLES: Duration = Duration::from_secs(15);
 
 pub(super) struct Node {
     pub(super) client: Client,
     address: String,
-    /// The hash of the document that it holds; none while it does not answer.
+    up: bool,
+    /// The hash of the document that it last showed.
     hash: Option<String>,
+    /// It could not be reached since it last answered, so it may have been started anew; one that is only slow was not.
+    away: bool,
     /// Somebody has loaded what it holds while it was running.
     given: bool,
     /// The requests that it has counted since its start.
@@ -39,9 +43,29 @@ pub(super) struct Node {
     again: Option<(Instant, u32)>,
 }
 
-/// As Kong takes it of a document that came as text.
-pub(super) fn hash(text: &str) -> String {
-    Md5::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+/// A document as it is sent.
+pub(super) struct Load {
+    pub(super) text: Arc<str>,
+    /// As Kong takes it of a document that came as text.
+    pub(super) hash: String,
+    is_empty: bool,
+}
+
+impl Load {
+    pub(super) fn new(document: &Document) -> Self {
+        let text = document.text();
+        let hash = Md5::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        Self { text: text.into(), hash, is_empty: document.is_empty() }
+    }
+
+    /// The hashes that a node may show which holds it: of what holds nothing Kong takes none.
+    pub(super) fn hashes(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.hash.as_str()).chain(self.is_empty.then_some(EMPTY))
+    }
+
+    fn is_shown(&self, hash: &str) -> bool {
+        self.hashes().any(|it| it == hash)
+    }
 }
 
 impl Node {
@@ -49,7 +73,9 @@ impl Node {
         Self {
             client,
             address: address.to_owned(),
+            up: false,
             hash: None,
+            away: true,
             given: false,
             requests: 0,
             server: None,
@@ -68,7 +94,7 @@ impl Node {
     }
 
     pub(super) fn is_up(&self) -> bool {
-        self.hash.is_some()
+        self.up
     }
 
     /// Whether one that is down is to be asked again.
@@ -76,16 +102,26 @@ impl Node {
         self.again.is_none_or(|(at, _)| at <= Instant::now())
     }
 
-    /// The hash of what it holds, if it answers and holds anything.
-    pub(super) fn holds(&self) -> Option<&str> {
-        self.hash.as_deref().filter(|hash| *hash != EMPTY)
+    /// The hash that it shows, if it answers.
+    pub(super) fn shows(&self) -> Option<&str> {
+        self.hash.as_deref().filter(|_| self.up)
     }
 
-    /// Whether somebody has loaded another document than these since it was last asked. What it was started with does
-    /// not count: that is nobody's wish.
-    pub(super) fn take_given(&mut self, known: &BTreeSet<String>) -> bool {
-        let is_other = self.holds().is_some_and(|hash| !known.contains(hash));
-        std::mem::take(&mut self.given) && is_other
+    /// Whether it answers and shows this document.
+    pub(super) fn shows_load(&self, load: &Load) -> bool {
+        self.shows().is_some_and(|hash| load.is_shown(hash))
+    }
+
+    /// The hash of what it holds, if it answers and holds anything.
+    pub(super) fn holds(&self) -> Option<&str> {
+        self.shows().filter(|hash| *hash != EMPTY)
+    }
+
+    /// Whether somebody has loaded a document into it since this was last asked, and one that is not ours. What it was
+    /// started with does not count: that is nobody's wish.
+    pub(super) fn take_given(&mut self, ours: &Ours) -> bool {
+        let is_foreign = self.holds().is_some_and(|hash| ours.standing(hash) == Standing::Foreign);
+        std::mem::take(&mut self.given) && is_foreign
     }
 
     pub(super) fn has_refused(&self, hash: &str) -> bool {
@@ -99,13 +135,14 @@ impl Node {
 
     /// Looks which document it holds.
     pub(super) async fn probe(&mut self) {
-        match self.status().await {
+        match self.status(PATIENCE).await {
             Ok((hash, requests)) => {
                 let is_other = self.hash.as_ref() != Some(&hash);
-                let has_begun_anew = self.hash.is_none() || requests < self.requests;
+                let has_begun_anew = std::mem::take(&mut self.away) || requests < self.requests;
                 self.given = !has_begun_anew && (is_other || self.given);
+                let is_back = !std::mem::replace(&mut self.up, true);
                 (self.hash, self.requests, self.again) = (Some(hash), requests, None);
-                if is_other || self.refused.is_none() {
+                if is_back || is_other || self.refused.is_none() {
                     self.note(None);
                 }
             }
@@ -113,12 +150,15 @@ impl Node {
         }
     }
 
-    async fn status(&mut self) -> Result<(String, u64), Refusal> {
+    /// The hash of what it holds, and the requests that it has counted.
+    async fn status(&mut self, patience: Duration) -> Result<(String, u64), Refusal> {
         let request = Request::get(["status"]);
-        let answer = timeout(PATIENCE, self.client.send_once(&request)).await.unwrap_or_else(|_| {
-            let cause = Cause::Timeout(format!("none within {PATIENCE:?}"));
+        let answer = timeout(patience, self.client.send_once(&request)).await.unwrap_or_else(|_| {
+            let cause = Cause::Timeout(format!("none within {patience:?}"));
             Err(Refusal { request: format!("GET {}/status", self.address), cause })
-        })?;
+        });
+        self.away |= matches!(&answer, Err(Refusal { cause, .. }) if !matches!(cause, Cause::Timeout(_)));
+        let answer = answer?;
         self.server = answer.server;
         let hash = answer.body["configuration_hash"].as_str().map(str::to_owned);
         let requests = answer.body.pointer("/server/total_requests").and_then(Value::as_u64);
@@ -137,19 +177,19 @@ impl Node {
     }
 
     /// Gives it a document, and looks that it shows.
-    pub(super) async fn load(&mut self, text: &str, hash: &str) -> Result<(), NotTaken> {
-        let answer = self.client.send_once(&Request::load(text)).await;
+    pub(super) async fn load(&mut self, load: &Load) -> Result<(), NotTaken> {
+        let answer = self.client.send_once(&Request::load(&load.text)).await;
         if let Err(refusal) = &answer
             && let Some(not_taken) = refusal_of_document(refusal)
         {
-            self.refused = Some(hash.to_owned());
+            self.refused = Some(load.hash.clone());
             return Err(not_taken);
         }
-        let shown = self.until_shown(hash, answer.is_ok()).await;
+        let shown = self.until_shown(load, answer.is_ok()).await;
         match (answer, shown) {
             // Whatever became of the answer, it is there.
             (_, Ok(true)) => {
-                (self.hash, self.given, self.refused) = (Some(hash.to_owned()), false, None);
+                (self.up, self.given, self.refused) = (true, false, None);
                 self.note(None);
                 Ok(())
             }
@@ -172,12 +212,13 @@ impl Node {
     }
 
     /// Waits a while until it shows a document; where the answer was none, only looks.
-    async fn until_shown(&mut self, hash: &str, was_taken: bool) -> Result<bool, Refusal> {
+    async fn until_shown(&mut self, load: &Load, was_taken: bool) -> Result<bool, Refusal> {
         let begun = Instant::now();
         loop {
-            let (shown, requests) = self.status().await?;
+            let (shown, requests) = self.status(SETTLES).await?;
             self.requests = requests;
-            if shown == hash {
+            if load.is_shown(&shown) {
+                self.hash = Some(shown);
                 return Ok(true);
             }
             if !was_taken || begun.elapsed() > SETTLES {
@@ -191,7 +232,7 @@ impl Node {
         let tries = self.again.map_or(0, |(_, tries)| tries);
         let pause = (Duration::from_secs(1) * 2_u32.pow(tries.min(8))).min(LONGEST_PAUSE);
         self.again = Some((Instant::now() + pause, tries + 1));
-        self.hash = None;
+        self.up = false;
         self.note(Some(refusal.to_string()));
     }
 

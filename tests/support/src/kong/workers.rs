@@ -138,6 +138,16 @@ impl Workers {
         state.outages.clone()
     }
 
+    /// Lets every worker learn at once of all that has been committed, each change at its own moment, as if time had
+    /// passed: for workers that are later than anybody could wait.
+    pub fn catch_up(&self) {
+        let mut state = self.lock();
+        let last = state.workers.iter().filter_map(|worker| worker.coming.keys().last()).max().copied();
+        if let Some((at, _)) = last {
+            state.advance(at);
+        }
+    }
+
     /// Waits until every worker has learned of all that has been committed.
     pub async fn settle(&self) {
         let last = self.lock().workers.iter().filter_map(|worker| worker.coming.keys().last()).max().copied();
