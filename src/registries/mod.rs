@@ -16,11 +16,13 @@ mod metadata;
 pub mod nacos;
 pub mod polaris;
 mod server;
+pub mod servicecenter;
 mod tls;
 mod view;
 pub mod zookeeper;
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -72,7 +74,7 @@ pub trait Source: Send + Sync + 'static {
 /// The adapter for a configured registry.
 ///
 /// # Errors
-/// Its type is not built yet, or its settings cannot be used.
+/// Its settings cannot be used.
 pub fn build(registry: &config::Registry) -> Result<Arc<dyn Source>, String> {
     let name = &registry.name;
     match registry.kind {
@@ -81,29 +83,25 @@ pub fn build(registry: &config::Registry) -> Result<Arc<dyn Source>, String> {
                 registry.path.as_ref().ok_or_else(|| format!("the registry {name} names no `path`"))?;
             Ok(Arc::new(file::FileRegistry::new(path, registry.namespaces.iter().cloned())))
         }
-        RegistryKind::Eureka => {
-            let eureka = eureka::Eureka::new(eureka::EurekaSettings::from(registry));
-            Ok(Arc::new(eureka.map_err(|error| format!("the registry {name} can't be used: {error}"))?))
-        }
-        RegistryKind::Nacos => {
-            let nacos = nacos::Nacos::new(nacos::NacosSettings::from(registry));
-            Ok(Arc::new(nacos.map_err(|error| format!("the registry {name} can't be used: {error}"))?))
-        }
-        RegistryKind::Consul => {
-            let consul = consul::Consul::new(consul::ConsulSettings::from(registry));
-            Ok(Arc::new(consul.map_err(|error| format!("the registry {name} can't be used: {error}"))?))
-        }
+        RegistryKind::Eureka => usable(name, eureka::Eureka::new(eureka::EurekaSettings::from(registry))),
+        RegistryKind::Nacos => usable(name, nacos::Nacos::new(nacos::NacosSettings::from(registry))),
+        RegistryKind::Consul => usable(name, consul::Consul::new(consul::ConsulSettings::from(registry))),
         RegistryKind::Zookeeper => {
-            let zookeeper = zookeeper::Zookeeper::new(&zookeeper::ZookeeperSettings::from(registry));
-            Ok(Arc::new(zookeeper.map_err(|error| format!("the registry {name} can't be used: {error}"))?))
+            usable(name, zookeeper::Zookeeper::new(&zookeeper::ZookeeperSettings::from(registry)))
         }
         RegistryKind::Polaris => {
-            let polaris = polaris::Polaris::new(polaris::PolarisSettings::from(registry));
-            Ok(Arc::new(polaris.map_err(|error| format!("the registry {name} can't be used: {error}"))?))
+            usable(name, polaris::Polaris::new(polaris::PolarisSettings::from(registry)))
         }
-        kind => Err(format!(
-            "the registry {name} is of the type `{}`, which this version does not read yet",
-            kind.as_str()
-        )),
+        RegistryKind::ServiceCenter => {
+            let settings = servicecenter::ServiceCenterSettings::from(registry);
+            usable(name, servicecenter::ServiceCenter::new(settings))
+        }
+    }
+}
+
+fn usable<S: Source>(name: &str, source: Result<S, impl Display>) -> Result<Arc<dyn Source>, String> {
+    match source {
+        Ok(source) => Ok(Arc::new(source)),
+        Err(error) => Err(format!("the registry {name} can't be used: {error}")),
     }
 }

@@ -94,6 +94,9 @@ fn what_single_types_of_registry_have() {
     let eureka = &config.registries["eureka"];
     assert_eq!(eureka.password, Some(Secret::new("p")));
     assert_eq!((eureka.keep_case, eureka.poll_interval), (true, Some(secs(2))));
+    let sc = &config.registries["sc"];
+    let scope = [&sc.domain, &sc.project, &sc.environment].map(Option::as_deref);
+    assert_eq!((scope, sc.poll_interval), ([Some("d"), Some("p"), Some("production")], Some(secs(1))));
 }
 
 #[test]

@@ -138,6 +138,10 @@ pub trait Harness: Send + Sync {
     fn limit(&self) -> Duration;
     /// Metadata that the harness itself adds.
     fn is_own_metadata(&self, key: &str) -> bool;
+    /// The same where only some values of a key are the harness's.
+    fn is_own_pair(&self, key: &str, _value: &str) -> bool {
+        self.is_own_metadata(key)
+    }
 }
 
 /// A source, and the proxies on its way.
@@ -257,7 +261,8 @@ fn witness(view: &Arc<View>) -> Arc<Mutex<BTreeMap<ServiceKey, Arc<Snapshot>>>> 
 
 fn compared(harness: &dyn Harness, snapshot: &Snapshot) -> BTreeMap<Address, Shown> {
     let pairs = |instance: &Instance| {
-        let metadata = instance.metadata.clone().into_iter().filter(|(key, _)| !harness.is_own_metadata(key));
+        let metadata = instance.metadata.clone().into_iter();
+        let metadata = metadata.filter(|(key, value)| !harness.is_own_pair(key, value));
         let (weight, healthy, wanted) = (instance.weight, instance.healthy, instance.wanted());
         Shown { weight, healthy, wanted, metadata: metadata.collect() }
     };

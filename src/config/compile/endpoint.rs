@@ -28,6 +28,9 @@ impl Registry {
             filter: None,
             keep_case: false,
             poll_interval: None,
+            domain: None,
+            project: None,
+            environment: None,
             namespaces: Vec::new(),
             path: None,
             layout: ZookeeperLayout::default(),
@@ -79,13 +82,7 @@ pub(super) fn registry(written: written::Registry, hold: Option<Duration>) -> Re
             filter: consul.filter,
             ..server(consul.server, RegistryKind::Consul, hold)
         },
-        written::Registry::Zookeeper(zookeeper) => Registry {
-            user: zookeeper.user,
-            password: zookeeper.password,
-            layout: zookeeper.layout.map(layout).unwrap_or_default(),
-            root: zookeeper.root.map(|text| text.0),
-            ..server(zookeeper.server, RegistryKind::Zookeeper, hold)
-        },
+        written::Registry::Zookeeper(zookeeper) => self::zookeeper(zookeeper, hold),
         written::Registry::Eureka(eureka) => Registry {
             user: eureka.user,
             password: eureka.password,
@@ -93,7 +90,7 @@ pub(super) fn registry(written: written::Registry, hold: Option<Duration>) -> Re
             poll_interval: eureka.poll_interval.map(|text| text.0),
             ..server(eureka.server, RegistryKind::Eureka, hold)
         },
-        written::Registry::ServiceCenter(center) => with_user(center, RegistryKind::ServiceCenter, hold),
+        written::Registry::ServiceCenter(center) => service_center(center, hold),
         written::Registry::File(file) => Registry {
             path: Some(PathBuf::from(file.path)),
             namespaces: file.namespaces,
@@ -104,8 +101,26 @@ pub(super) fn registry(written: written::Registry, hold: Option<Duration>) -> Re
     }
 }
 
-fn with_user(written: written::WithUser, kind: RegistryKind, hold: Option<Duration>) -> Registry {
-    Registry { user: written.user, password: written.password, ..server(written.server, kind, hold) }
+fn zookeeper(written: written::Zookeeper, hold: Option<Duration>) -> Registry {
+    Registry {
+        user: written.user,
+        password: written.password,
+        layout: written.layout.map(layout).unwrap_or_default(),
+        root: written.root.map(|text| text.0),
+        ..server(written.server, RegistryKind::Zookeeper, hold)
+    }
+}
+
+fn service_center(written: written::ServiceCenter, hold: Option<Duration>) -> Registry {
+    Registry {
+        user: written.user,
+        password: written.password,
+        domain: written.domain,
+        project: written.project,
+        environment: written.environment,
+        poll_interval: written.poll_interval.map(|text| text.0),
+        ..server(written.server, RegistryKind::ServiceCenter, hold)
+    }
 }
 
 fn server(written: written::Server, kind: RegistryKind, hold: Option<Duration>) -> Registry {

@@ -109,6 +109,12 @@ pub struct Registry {
     pub keep_case: bool,
     /// Time between two readings of what has to be polled (Eureka); none means the type's own.
     pub poll_interval: Option<Duration>,
+    /// The domain to read (service-center); none means the server's default one.
+    pub domain: Option<String>,
+    /// The domain's project to read (service-center); none means the server's default one.
+    pub project: Option<String>,
+    /// The environment to read (service-center); none means the one without a name.
+    pub environment: Option<String>,
     /// The namespaces to read; empty means all that the registry lists.
     pub namespaces: Vec<String>,
     /// The file or folder of a `file` registry, relative to the working directory.

@@ -17,7 +17,7 @@ pub(crate) enum Registry {
     Eureka(Eureka),
     Consul(Consul),
     Zookeeper(Zookeeper),
-    ServiceCenter(WithUser),
+    ServiceCenter(ServiceCenter),
     File(File),
 }
 
@@ -65,16 +65,26 @@ pub(crate) struct Eureka {
     pub(crate) poll_interval: Option<Text<Period>>,
 }
 
-/// A server that knows users and passwords.
+/// An Apache ServiceComb service-center.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
-pub(crate) struct WithUser {
+pub(crate) struct ServiceCenter {
     #[serde(flatten)]
     pub(crate) server: Server,
-    /// The user to log in as.
+    /// The account to log in as.
     pub(crate) user: Option<String>,
-    /// That user's password.
+    /// That account's password.
     pub(crate) password: Option<Secret>,
+    /// The domain (tenant) to read. Default: `default`.
+    #[schemars(length(min = 1))]
+    pub(crate) domain: Option<String>,
+    /// The domain's project to read. Default: `default`.
+    #[schemars(length(min = 1))]
+    pub(crate) project: Option<String>,
+    /// The environment to read, such as `production`. Default: the one without a name.
+    pub(crate) environment: Option<String>,
+    /// Time between two readings. Default: 250ms.
+    pub(crate) poll_interval: Option<Text<Period>>,
 }
 
 /// A Consul server.

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub(crate) use endpoint::{
-    Gateway, KongApi, Registry, Server, SourceProtect, Tls, WithUser, ZookeeperLayout,
+    Gateway, KongApi, Registry, Server, ServiceCenter, SourceProtect, Tls, Zookeeper, ZookeeperLayout,
 };
 pub(crate) use kong::{Kong, SERVICE as SERVICE_FIELDS, UPSTREAM as UPSTREAM_FIELDS};
 pub(crate) use route::{Route, Values};

@@ -10,6 +10,7 @@ pub mod polaris;
 mod ports;
 pub mod process;
 pub mod proxy;
+pub mod servicecenter;
 mod stand_in;
 pub mod tls;
 pub mod zookeeper;

@@ -1,0 +1,143 @@
+//! Service-center as a source, on a real one that is restarted, wiped, and that asks who is there.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod conformance;
+mod servicecenter_harness;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use causeway::config::Secret;
+use causeway::guard::Scope;
+use causeway::registries::ViewEvent;
+use causeway::registries::servicecenter::ServiceCenterSettings;
+use causeway_test_support::servicecenter::ServiceCenterOptions;
+use conformance::stories::{self, Guarded, Restarts, Stranger};
+use conformance::{Harness, Inst, Patterns, Route, Running};
+use servicecenter_harness::ServiceCenterHarness;
+
+const LIMIT: Duration = Duration::from_secs(60);
+const READER: &str = "reader";
+const PASSWORD: &str = "Reading_is_allowed_1";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_with_its_data() {
+    stories::a_restart(&ServiceCenterHarness::plain().await, true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_without_its_data() {
+    stories::a_restart(&ServiceCenterHarness::plain().await, false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_minute_without_the_server() {
+    stories::a_minute_without_the_server(&ServiceCenterHarness::plain().await).await;
+}
+
+/// A server that lost its data between two readings looks as if everything had been deregistered: the doubt is told before that.
+#[tokio::test(flavor = "multi_thread")]
+async fn lost_data_is_doubted_before_it_shows() {
+    let mut harness = ServiceCenterHarness::plain().await;
+    harness.settings.poll_interval = Duration::from_secs(6);
+    let namespace = harness.namespace().await;
+    for n in 1..=30 {
+        harness.put(&namespace, &Inst::new("orders", &format!("10.0.0.{n}"), 80)).await;
+    }
+    let running = Running::start(harness.route().await, Patterns::of(&namespace, &["*"]), &namespace);
+    running.complete(LIMIT).await;
+    let mut events = running.view.subscribe();
+    harness.start_server(true).await;
+    running.shows(&harness, "orders", &[]).await;
+    let told: Vec<ViewEvent> = std::iter::from_fn(|| events.try_recv().ok()).collect();
+    let doubt = told.iter().position(|event| matches!(event, ViewEvent::Reset(Scope::Source)));
+    let shown = told.iter().position(|event| matches!(event, ViewEvent::Service(_)));
+    assert!(doubt.is_some() && doubt < shown, "{told:?}");
+    running.end().await;
+}
+
+/// A service-center with accounts and a reader whose account is made later.
+struct Asking {
+    harness: ServiceCenterHarness,
+}
+
+impl Asking {
+    async fn start() -> Self {
+        Self { harness: ServiceCenterHarness::start(ServiceCenterOptions { accounts: true }).await }
+    }
+
+    async fn route_as(&self, account: Option<(&str, &str)>) -> Route {
+        let (user, password) = account.unzip();
+        let settings = ServiceCenterSettings {
+            user: user.map(str::to_owned),
+            password: password.map(Secret::new),
+            // A removed account keeps its tokens, so only a new login notices.
+            token_life: Duration::from_secs(2),
+            ..ServiceCenterSettings::default()
+        };
+        self.harness.route_with(settings).await
+    }
+}
+
+#[async_trait]
+impl Harness for Asking {
+    async fn route(&self) -> Route {
+        self.route_as(Some((READER, PASSWORD))).await
+    }
+
+    async fn namespace(&self) -> String {
+        self.harness.namespace().await
+    }
+
+    async fn put(&self, namespace: &str, instance: &Inst) {
+        self.harness.put(namespace, instance).await;
+    }
+
+    async fn remove(&self, namespace: &str, instance: &Inst) {
+        self.harness.remove(namespace, instance).await;
+    }
+
+    fn limit(&self) -> Duration {
+        LIMIT
+    }
+
+    fn is_own_metadata(&self, key: &str) -> bool {
+        self.harness.is_own_metadata(key)
+    }
+
+    fn is_own_pair(&self, key: &str, value: &str) -> bool {
+        self.harness.is_own_pair(key, value)
+    }
+}
+
+#[async_trait]
+impl Guarded for Asking {
+    async fn stranger(&self, _: &str) -> Stranger {
+        Stranger { route: self.route().await, secret: PASSWORD, told: "check `user` and `password`" }
+    }
+
+    async fn admit(&self, _: &str) {
+        self.harness.http().await.create_account(READER, PASSWORD).await.unwrap();
+    }
+
+    async fn expel(&self, _: &str) {
+        self.harness.http().await.delete_account(READER).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_wrong_then_right_then_revoked() {
+    stories::credentials_wrong_then_right_then_revoked(&Asking::start().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_has_no_account_reads_nothing() {
+    let asking = Asking::start().await;
+    let namespace = asking.namespace().await;
+    asking.put(&namespace, &Inst::new("orders", "10.0.0.1", 80)).await;
+    let running = Running::start(asking.route_as(None).await, Patterns::of(&namespace, &["*"]), &namespace);
+    let reasons = running.is_unknown(LIMIT, true).await;
+    assert!(reasons[0].contains("401002"), "the server's words: {reasons:?}");
+    assert!(running.view.reading(&running.key("orders")).is_none(), "unknown is not empty");
+    running.end().await;
+}
