@@ -30,14 +30,14 @@ const ALL_VERSIONS: &str = "0+";
 
 /// Where an answer comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum From {
+pub(super) enum Place {
     /// The server's cache, which costs it little.
     Cache,
     /// Its store.
     Store,
 }
 
-impl From {
+impl Place {
     fn query(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::Cache => &[],
@@ -100,7 +100,7 @@ impl Http {
     ///
     /// # Errors
     /// Whatever isn't a good and whole answer.
-    pub(super) async fn services(&mut self, from: From) -> Result<Vec<Service>, ServiceCenterError> {
+    pub(super) async fn services(&mut self, from: Place) -> Result<Vec<Service>, ServiceCenterError> {
         let path = format!("{}/microservices", self.path);
         let what = "the list of services";
         let request = Request { what, method: Method::GET, path: &path, query: from.query(), body: None };
@@ -115,7 +115,7 @@ impl Http {
     pub(super) async fn find(
         &mut self,
         questions: &[Question],
-        from: From,
+        from: Place,
     ) -> Result<Vec<Found>, ServiceCenterError> {
         let path = format!("{}/instances/action", self.path);
         let what = "the services' instances";

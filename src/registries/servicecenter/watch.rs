@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until};
 use super::answer::{Described, Found};
 use super::copy::{LocalCopy, Question};
 use super::directory::Directory;
-use super::http::{From, Http};
+use super::http::{Http, Place};
 use super::schedule::Schedule;
 use super::truth::{StoredProperties, are_suspect};
 use super::{ServiceCenterError, ServiceCenterSettings};
@@ -119,9 +119,9 @@ impl Watch {
 
     async fn list(&mut self) -> Result<(), ServiceCenterError> {
         let begun = Instant::now();
-        let mut listed = self.http.services(From::Cache).await?;
+        let mut listed = self.http.services(Place::Cache).await?;
         if self.stored.doubts(&listed, begun) {
-            listed = self.http.services(From::Store).await?;
+            listed = self.http.services(Place::Store).await?;
             self.stored.learn(&listed, Instant::now());
         }
         self.stored.restore(&mut listed);
@@ -175,7 +175,7 @@ impl Watch {
 
     /// Asks for some services, and takes what moved. What shows no properties counts only as the store has it.
     async fn find(&mut self, questions: Vec<Question>) -> Result<(), ServiceCenterError> {
-        let found = self.http.find(&questions, From::Cache).await?;
+        let found = self.http.find(&questions, Place::Cache).await?;
         let (mut suspects, mut missing) = (Vec::new(), Vec::new());
         for (Question { key, .. }, found) in questions.into_iter().zip(found) {
             match found {
@@ -186,7 +186,7 @@ impl Watch {
             }
         }
         if !suspects.is_empty() {
-            let found = self.http.find(&suspects, From::Store).await?;
+            let found = self.http.find(&suspects, Place::Store).await?;
             for (Question { key, .. }, found) in suspects.into_iter().zip(found) {
                 self.settle(key, found, &mut missing);
             }
