@@ -31,6 +31,8 @@ pub struct EurekaHarness {
     pub settings: EurekaSettings,
     server: Mutex<EurekaServer>,
     registered: StdMutex<BTreeMap<String, Registration>>,
+    /// Whether an operator has taken an instance out of service.
+    overridden: StdMutex<BTreeMap<String, bool>>,
 }
 
 impl EurekaHarness {
@@ -42,6 +44,7 @@ impl EurekaHarness {
             settings: EurekaSettings { poll_interval: POLL, ..EurekaSettings::default() },
             server: Mutex::new(server),
             registered: StdMutex::default(),
+            overridden: StdMutex::default(),
         }
     }
 
@@ -50,6 +53,10 @@ impl EurekaHarness {
         let proxy = Proxy::start(&self.address).await.unwrap();
         let settings = EurekaSettings { addresses: vec![proxy.address()], ..settings };
         Route { source: Arc::new(Eureka::new(settings).unwrap()), proxies: vec![proxy] }
+    }
+
+    fn is_overridden(&self, id: &str) -> bool {
+        self.overridden.lock().unwrap().get(id).copied().unwrap_or(false)
     }
 
     pub async fn register(&self, registration: Registration) {
@@ -63,12 +70,7 @@ pub fn registration(instance: &Inst) -> Registration {
     let mut registration = Registration::new(&instance.service, &instance.host, instance.port);
     registration.metadata = instance.metadata.clone();
     registration.metadata.insert("weight".to_owned(), Weights::Whole.nearest(instance.weight).to_string());
-    let status = match (instance.enabled, instance.healthy) {
-        (false, _) => "OUT_OF_SERVICE",
-        (true, false) => "DOWN",
-        (true, true) => "UP",
-    };
-    registration.status = status.to_owned();
+    registration.status = if instance.healthy { "UP" } else { "DOWN" }.to_owned();
     registration
 }
 
@@ -79,6 +81,7 @@ impl Harness for EurekaHarness {
     }
 
     async fn namespace(&self) -> String {
+        self.overridden.lock().unwrap().clear();
         let left = std::mem::take(&mut *self.registered.lock().unwrap());
         for registration in left.values() {
             self.http.cancel(registration).await.unwrap();
@@ -87,13 +90,21 @@ impl Harness for EurekaHarness {
     }
 
     async fn put(&self, _: &str, instance: &Inst) {
-        self.register(registration(instance)).await;
+        let registration = registration(instance);
+        self.register(registration.clone()).await;
+        // A server that knows an instance as up doesn't take its own word for being out of service: an operator has to say it.
+        let (overridden, out) = (self.is_overridden(&registration.id), Some("OUT_OF_SERVICE"));
+        if overridden == instance.enabled {
+            self.http.override_status(&registration, out.filter(|_| !overridden)).await.unwrap();
+            self.overridden.lock().unwrap().insert(registration.id, !overridden);
+        }
     }
 
     async fn remove(&self, _: &str, instance: &Inst) {
         let registration = registration(instance);
         self.http.cancel(&registration).await.unwrap();
         self.registered.lock().unwrap().remove(&registration.id);
+        self.overridden.lock().unwrap().remove(&registration.id);
     }
 
     fn limit(&self) -> Duration {
