@@ -19,7 +19,7 @@ use conformance::{Harness, Inst, Patterns, Route, Running, play, scenarios};
 use eureka_harness::{EurekaHarness, POLL, registration};
 use tokio::time::{Instant, sleep};
 
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// One server for all of it, since each start takes seconds; it has no namespaces, so one after the other.
 #[tokio::test(flavor = "multi_thread")]

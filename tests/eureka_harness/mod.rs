@@ -107,8 +107,9 @@ impl Harness for EurekaHarness {
         self.overridden.lock().unwrap().remove(&registration.id);
     }
 
+    /// A change that comes while the server makes a list is seen when everything is read again.
     fn limit(&self) -> Duration {
-        Duration::from_secs(20)
+        Duration::from_secs(60)
     }
 
     fn is_own_metadata(&self, key: &str) -> bool {

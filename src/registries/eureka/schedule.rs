@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The hash counts instances by status only, so a swap of two or a change of metadata may be missed: all is read this often.
-const FULL_EVERY: Duration = Duration::from_secs(60);
+/// The hash counts instances by status only, so a swap of two or a change of metadata may be missed; and a change that comes while
+/// the server makes a list is missing in its cache until the next change, for up to three minutes. So all is read this often.
+const FULL_EVERY: Duration = Duration::from_secs(30);
 /// A server tells of a change for three minutes. Whoever has been away for longer than this may have missed one.
 const DELTA_REACH: Duration = Duration::from_secs(120);
 
@@ -75,8 +76,8 @@ mod tests {
         let mut schedule = Schedule::default();
         assert_eq!(schedule.next(start), List::Full);
         schedule.read_full(start);
-        assert_eq!(schedule.next(start + 59 * second), List::Delta);
-        assert_eq!(schedule.next(start + 60 * second), List::Full);
+        assert_eq!(schedule.next(start + 29 * second), List::Delta);
+        assert_eq!(schedule.next(start + 30 * second), List::Full);
         schedule.lost();
         assert_eq!(schedule.next(start), List::Full);
     }
