@@ -16,6 +16,8 @@ mod file;
 mod flat;
 mod node;
 mod ours;
+#[cfg(test)]
+mod pace;
 mod parse;
 mod place;
 #[cfg(test)]
