@@ -60,6 +60,43 @@ async fn lost_data_is_doubted_before_it_shows() {
     running.end().await;
 }
 
+/// A server that goes down answers whoever waits with the same index, and one that lost its data may come to the very same again.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_index_after_a_restart_is_other_data() {
+    let harness = ConsulHarness::plain().await;
+    let orders = |weight: f64| Inst::new("orders", "10.0.0.1", 80).weight(weight);
+    for weight in 1..=40 {
+        harness.put("", &orders(f64::from(weight))).await;
+    }
+    let running = Running::start(harness.route().await, Patterns::of("default", &["*"]), "default");
+    running.complete(LIMIT).await;
+    running.shows(&harness, "orders", &[orders(40.0)]).await;
+    // Writes that the server makes for itself may step over the index.
+    for start in 0..5_u32 {
+        let shown = running.view.reading(&running.key("orders")).unwrap().snapshot;
+        let before: u64 = shown.revision.parse().unwrap();
+        harness.start_server(true).await;
+        let mut weight = 100 * (start + 1);
+        harness.put("", &orders(f64::from(weight))).await;
+        while index_of_orders(&harness).await < before {
+            weight += 1;
+            harness.put("", &orders(f64::from(weight))).await;
+        }
+        let met = index_of_orders(&harness).await == before;
+        running.shows(&harness, "orders", &[orders(f64::from(weight))]).await;
+        if met {
+            running.end().await;
+            return;
+        }
+    }
+    panic!("the index was never met");
+}
+
+async fn index_of_orders(harness: &ConsulHarness) -> u64 {
+    let orders = harness.http.get("/v1/health/service/orders").await.unwrap();
+    orders[0]["Service"]["ModifyIndex"].as_u64().unwrap()
+}
+
 /// A Consul with ACLs and a reader whose token is made later.
 struct Asking {
     harness: ConsulHarness,

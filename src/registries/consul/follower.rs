@@ -5,16 +5,15 @@ use std::time::Duration;
 
 use backon::ExponentialBackoff;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use super::ConsulError;
+use super::index::HELD;
 use super::reader::{Found, Reader};
 use super::shared::{Shared, retry_waits};
 
 /// Between two answers to the same query, so that a service that changes all the time isn't asked for all the time.
 const GAP: Duration = Duration::from_millis(10);
-/// An answer that came sooner though nothing had changed wasn't held back: something on the way doesn't wait.
-const HELD: Duration = Duration::from_secs(1);
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(5);
 
@@ -39,25 +38,24 @@ impl Follower {
     pub(super) async fn run(mut self) {
         let mut waits = retry_waits(FIRST_RETRY, LAST_RETRY);
         while !self.notes.is_closed() {
-            let begun = Instant::now();
             match self.reader.read(&self.shared, true).await {
                 Ok(found) => {
                     waits = retry_waits(FIRST_RETRY, LAST_RETRY);
-                    self.on_found(found, begun).await;
+                    self.on_found(found).await;
                 }
                 Err(error) => self.on_failure(error, &mut waits).await,
             }
         }
     }
 
-    async fn on_found(&self, found: Found, begun: Instant) {
+    async fn on_found(&self, found: Found) {
         match found {
             Found::Changed => {
                 // The end of whoever listens is the end of this too.
                 let _ = self.notes.send(Note::Changed(self.reader.service().to_owned()));
                 sleep(GAP).await;
             }
-            Found::Same if begun.elapsed() < HELD => sleep(HELD).await,
+            Found::Hurried => sleep(HELD).await,
             Found::Same | Found::Read | Found::Reset => {}
         }
     }

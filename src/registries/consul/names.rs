@@ -24,9 +24,7 @@ const OWN_SERVICE: &str = "consul";
 const WAIT: Duration = Duration::from_secs(10);
 /// Between two readings while services come and go.
 const GAP: Duration = Duration::from_millis(100);
-/// An answer that came sooner though nothing had changed wasn't held back: something on the way doesn't wait.
-const HELD: Duration = Duration::from_secs(1);
-/// Between two readings that failures elsewhere ask for.
+/// Between two readings that something suspicious asks for: a failure elsewhere, or an answer that wasn't held back.
 const SUSPICION_GAP: Duration = Duration::from_secs(1);
 const FIRST_RETRY: Duration = Duration::from_millis(200);
 const LAST_RETRY: Duration = Duration::from_secs(5);
@@ -43,6 +41,8 @@ pub(super) struct NamesLoop {
     /// All wanted services, when their names are known beforehand.
     exact: Option<BTreeSet<String>>,
     cursor: Cursor,
+    /// No suspicion counts before.
+    calm_until: Instant,
     failures: u32,
     told: Option<ConsulError>,
     waits: ExponentialBackoff,
@@ -59,31 +59,48 @@ impl NamesLoop {
         };
         let exact = exact(&*shared.interest, &shared.namespace);
         let waits = retry_waits(FIRST_RETRY, LAST_RETRY);
-        Self { shared, notes, query, exact, cursor: Cursor::default(), failures: 0, told: None, waits }
+        Self {
+            shared,
+            notes,
+            query,
+            exact,
+            cursor: Cursor::default(),
+            calm_until: Instant::now(),
+            failures: 0,
+            told: None,
+            waits,
+        }
     }
 
     /// Never returns; dropping it is the end.
     pub(super) async fn run(mut self) {
-        let mut calm_until = Instant::now();
         loop {
-            let begun = Instant::now();
+            let (index, begun) = (self.cursor.request(), Instant::now());
             let suspicion = async {
-                sleep_until(calm_until).await;
+                sleep_until(self.calm_until).await;
                 self.shared.suspicion.notified().await;
             };
             let answer = tokio::select! {
-                answer = self.shared.http.get(&self.query, self.cursor.request()) => answer,
-                () = suspicion, if self.cursor.request().is_some() => {
-                    calm_until = Instant::now() + SUSPICION_GAP;
-                    self.cursor.failed();
+                answer = self.shared.http.get(&self.query, index) => answer,
+                () = suspicion, if index.is_some() => {
+                    self.look_again();
                     continue;
                 }
             };
+            let took = begun.elapsed();
             match answer.and_then(|answer| self.whole(&answer).map(|names| (names, answer.index))) {
-                Ok((names, index)) => self.on_names(names, index, begun).await,
-                Err(error) => self.on_failure(error, begun.elapsed()).await,
+                Ok((names, at)) => {
+                    let step = self.cursor.answered(at, index.map(|_| took));
+                    self.on_names(names, step).await;
+                }
+                Err(error) => self.on_failure(error, took).await,
             }
         }
+    }
+
+    fn look_again(&mut self) {
+        self.calm_until = Instant::now() + SUSPICION_GAP;
+        self.cursor.ask_at_once();
     }
 
     /// The names in an answer that holds all of them.
@@ -104,21 +121,23 @@ impl NamesLoop {
         Ok(names)
     }
 
-    async fn on_names(&mut self, names: BTreeSet<String>, index: u64, begun: Instant) {
-        let step = self.cursor.answered(index);
+    async fn on_names(&mut self, names: BTreeSet<String>, step: Step) {
         match step {
             Step::Reset => {
+                self.shared.note_outage();
                 self.shared.view.reset(Scope::Source);
-                return;
             }
-            Step::Changed => self.tell(self.wanted(names)),
-            Step::Unchanged => {}
-        }
-        self.recovered();
-        match step {
-            Step::Changed => sleep(GAP).await,
-            _ if begun.elapsed() < HELD => sleep(HELD).await,
-            _ => {}
+            Step::Hurried => {
+                self.shared.note_outage();
+                sleep_until(self.calm_until).await;
+                self.look_again();
+            }
+            Step::Changed => {
+                self.tell(self.wanted(names));
+                self.recovered();
+                sleep(GAP).await;
+            }
+            Step::Unchanged => self.recovered(),
         }
     }
 
@@ -147,7 +166,7 @@ impl NamesLoop {
     }
 
     async fn on_failure(&mut self, error: ConsulError, after: Duration) {
-        self.cursor.failed();
+        self.cursor.ask_at_once();
         self.failures += 1;
         if error.is_narrow()
             && let Some(exact) = &self.exact
@@ -162,6 +181,8 @@ impl NamesLoop {
         if busy {
             // Without this query nothing is known, so the others make room for it. Whoever listens ends with it.
             let _ = self.notes.send(Note::Busy(error.clone()));
+        } else {
+            self.shared.note_outage();
         }
         let patience = if busy { BUSY_PATIENCE } else { 2 };
         if self.told.is_some() || self.failures >= patience || after > QUICK || !error.is_passing() {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::ConsulError;
 use super::entry::{parse_instances, snapshot};
 use super::http::{Answer, Query};
@@ -23,6 +25,8 @@ const NOTHING: &[u8] = b"[]";
 pub(super) enum Found {
     /// Nothing has changed.
     Same,
+    /// Nothing has changed, but the answer wasn't held back.
+    Hurried,
     /// It was read for the first time, or again to the same effect.
     Read,
     /// It shows something else than before.
@@ -36,6 +40,8 @@ pub(super) struct Reader {
     key: ServiceKey,
     query: Query,
     cursor: Cursor,
+    /// Of the server, when it was last asked.
+    outages: u64,
     failures: u32,
 }
 
@@ -50,7 +56,8 @@ impl Reader {
             sorted: true,
             wait: WAIT,
         };
-        Self { key: shared.key(service), query, cursor: Cursor::default(), failures: 0 }
+        let outages = shared.outages();
+        Self { key: shared.key(service), query, cursor: Cursor::default(), outages, failures: 0 }
     }
 
     pub(super) fn service(&self) -> &str {
@@ -62,9 +69,15 @@ impl Reader {
     /// # Errors
     /// What failed. The view hears of it when it lasts.
     pub(super) async fn read(&mut self, shared: &Shared, may_wait: bool) -> Result<Found, ConsulError> {
+        // After an outage, the same index may be that of other data.
+        let outages = shared.outages();
+        if std::mem::replace(&mut self.outages, outages) != outages {
+            self.cursor.ask_at_once();
+        }
         let index = self.cursor.request().filter(|_| may_wait);
+        let begun = Instant::now();
         let found = match shared.http.get(&self.query, index).await {
-            Ok(answer) => self.take(shared, &answer),
+            Ok(answer) => self.take(shared, &answer, index.map(|_| begun.elapsed())),
             Err(error) => Err(error),
         };
         match &found {
@@ -79,14 +92,20 @@ impl Reader {
         self.failures = 0;
     }
 
-    fn take(&mut self, shared: &Shared, answer: &Answer) -> Result<Found, ConsulError> {
+    fn take(
+        &mut self,
+        shared: &Shared,
+        answer: &Answer,
+        waited: Option<Duration>,
+    ) -> Result<Found, ConsulError> {
         // With a token the server says when it leaves something out.
         if answer.body.trim_ascii() == NOTHING && answer.default_deny && !shared.http.has_token {
             let (server, what) = (answer.server.clone(), self.query.what.clone());
             return Err(ConsulError::Withheld { server, what });
         }
-        match self.cursor.answered(answer.index) {
+        match self.cursor.answered(answer.index, waited) {
             Step::Unchanged => return Ok(Found::Same),
+            Step::Hurried => return Ok(Found::Hurried),
             Step::Reset => {
                 shared.view.reset(Scope::Service(self.key.clone()));
                 return Ok(Found::Reset);
@@ -106,7 +125,7 @@ impl Reader {
     }
 
     fn failed(&mut self, shared: &Shared, error: &ConsulError) {
-        self.cursor.failed();
+        self.cursor.ask_at_once();
         self.failures += 1;
         // A refused connection says nothing of the service: it is read in turn, or a little later.
         let about_it = !matches!(error, ConsulError::Busy { .. });

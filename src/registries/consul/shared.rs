@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
@@ -23,6 +24,8 @@ pub(super) struct Shared {
     pub(super) names: watch::Sender<Arc<BTreeSet<String>>>,
     /// The list of services can be read. What fails while it can't says nothing of its own.
     pub(super) sound: watch::Sender<bool>,
+    /// How often the server was seen to go or to be set back: an index from before says nothing of what it holds since.
+    outages: AtomicU64,
     /// A query failed: the list is read at once, to find out whether everything does.
     pub(super) suspicion: Notify,
     /// Goes up whenever a table of the catalogue has moved, so that any service may have changed.
@@ -45,6 +48,7 @@ impl Shared {
             view,
             names: watch::Sender::default(),
             sound: watch::Sender::new(true),
+            outages: AtomicU64::new(0),
             suspicion: Notify::new(),
             moved: watch::Sender::default(),
             crowded: watch::Sender::new(false),
@@ -53,6 +57,15 @@ impl Shared {
 
     pub(super) fn key(&self, service: &str) -> ServiceKey {
         ServiceKey::new(&self.namespace, service)
+    }
+
+    pub(super) fn outages(&self) -> u64 {
+        self.outages.load(Ordering::SeqCst)
+    }
+
+    /// The server was seen to go or to be set back.
+    pub(super) fn note_outage(&self) {
+        self.outages.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Any service may have changed.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::http::Query;
-use super::index::{Cursor, Step};
+use super::index::{Cursor, HELD, Step};
 use super::reader::WAIT;
 use super::shared::Shared;
 
@@ -19,7 +19,6 @@ const PATHS: [(&str, &str); 2] = [("the checks", "/health/state/any"), ("the nod
 const FITS_NOTHING: &str = "Node == \"\"";
 /// Between two answers while the table moves all the time.
 const GAP: Duration = Duration::from_millis(200);
-const HELD: Duration = Duration::from_secs(1);
 /// While a table can't be watched, it is taken to move at this pace.
 const BLIND: Duration = Duration::from_secs(5);
 
@@ -41,8 +40,11 @@ async fn watch(shared: Arc<Shared>, query: Query) {
     // The sender is shared's own, so there is always something to wait for.
     while crowded.wait_for(|crowded| *crowded).await.is_ok() {
         let begun = Instant::now();
-        match shared.http.get(&query, cursor.request()).await.map(|answer| cursor.answered(answer.index)) {
-            Ok(Step::Unchanged) if begun.elapsed() < HELD => sleep(HELD).await,
+        let index = cursor.request();
+        let answer = shared.http.get(&query, index).await;
+        let waited = index.map(|_| begun.elapsed());
+        match answer.map(|answer| cursor.answered(answer.index, waited)) {
+            Ok(Step::Hurried) => sleep(HELD).await,
             Ok(Step::Unchanged) => {}
             Ok(Step::Changed | Step::Reset) => {
                 shared.note_move();
@@ -50,7 +52,7 @@ async fn watch(shared: Arc<Shared>, query: Query) {
             }
             Err(error) => {
                 tracing::debug!(registry = shared.view.registry(), %error, "a table can't be watched");
-                cursor.failed();
+                cursor.ask_at_once();
                 shared.note_move();
                 sleep(BLIND).await;
             }

@@ -200,7 +200,7 @@ impl Watch {
             self.readers.insert(name.clone(), reader);
         }
         match outcome {
-            Ok(Found::Same | Found::Read) => {}
+            Ok(Found::Same | Found::Hurried | Found::Read) => {}
             Ok(Found::Reset) => self.rotation.again(&name),
             Ok(Found::Changed) => {
                 let moves = self.places.changed(&name, Instant::now());
