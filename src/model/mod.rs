@@ -7,6 +7,7 @@
 mod address;
 mod instance;
 mod key;
+pub mod marks;
 mod snapshot;
 mod weight;
 

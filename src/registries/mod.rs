@@ -11,7 +11,6 @@ pub mod consul;
 pub mod eureka;
 pub mod file;
 mod http;
-mod marks;
 mod metadata;
 pub mod nacos;
 pub mod polaris;

@@ -6,7 +6,6 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::model::{Address, Instance, Metadata, ServiceKey, Snapshot, Weight};
-use crate::registries::marks::is_copy;
 
 /// Consul's own maintenance mode is a critical check of this name for a node,
 const NODE_MAINTENANCE: &str = "_node_maintenance";
@@ -26,7 +25,7 @@ pub(super) fn parse_names(body: &[u8]) -> Result<BTreeSet<String>, String> {
     Ok(names.into_keys().collect())
 }
 
-/// The instances in an answer to `/v1/health/service/…`. A native instance comes before a copy at the same address.
+/// The instances in an answer to `/v1/health/service/…`.
 ///
 /// # Errors
 /// What is unreadable in it.
@@ -116,9 +115,8 @@ impl Status {
 
 impl Entry {
     /// The order in which two at the same address count.
-    fn rank(&self) -> (bool, &str, &str) {
-        let copied = is_copy(self.service.meta.iter().flatten().map(|(key, _)| key));
-        (copied, &self.node.node, &self.service.id)
+    fn rank(&self) -> (&str, &str) {
+        (&self.node.node, &self.service.id)
     }
 
     /// `None` for a port that no socket has.

@@ -9,7 +9,6 @@ use tokio::time::Instant;
 use super::answer::{Applications, Described};
 use super::instance::to_instance;
 use crate::model::Instance;
-use crate::registries::marks::is_copy;
 
 /// A server tells of a change for three minutes, and may answer from a cache of half a minute.
 const MEMORY: Duration = Duration::from_secs(240);
@@ -125,7 +124,7 @@ impl LocalCopy {
         self.apps.keys().map(String::as_str)
     }
 
-    /// An application's instances: at each address the native one first, and of several the one that is up, or the last that changed.
+    /// An application's instances: of several at one address first the one that is up, or the last that changed.
     pub(super) fn instances(&self, app: &str) -> Vec<Instance> {
         let mut entries: Vec<(&Entry, &Instance)> = self
             .apps
@@ -134,9 +133,7 @@ impl LocalCopy {
             .flat_map(BTreeMap::values)
             .filter_map(|entry| Some((entry, entry.instance.as_ref()?)))
             .collect();
-        entries.sort_by_key(|(entry, instance)| {
-            (is_copy(instance.metadata.keys()), !instance.usable(), Reverse(entry.updated))
-        });
+        entries.sort_by_key(|(entry, instance)| (!instance.usable(), Reverse(entry.updated)));
         entries.into_iter().map(|(_, instance)| instance.clone()).collect()
     }
 }

@@ -7,7 +7,6 @@ use serde_json::Value;
 
 use super::names::ServiceName;
 use crate::model::{Address, Instance, Metadata, ServiceKey, Snapshot, Weight};
-use crate::registries::marks::is_copy;
 use crate::registries::metadata::pair;
 
 /// One instance as pushed or listed.
@@ -42,10 +41,6 @@ impl Host {
     /// `None` for a port that no socket has.
     pub(super) fn address(&self) -> Option<Address> {
         Some(Address::new(self.ip.clone(), u16::try_from(self.port).ok()?))
-    }
-
-    fn is_copy(&self) -> bool {
-        is_copy(self.metadata.iter().flatten().map(|(key, _)| key))
     }
 
     fn instance(&self) -> Option<Instance> {
@@ -130,15 +125,14 @@ impl ServiceInfo {
         self
     }
 
-    /// The snapshot. Each host:port stands once, the native one before a copy, then a usable one, whatever order the server
-    /// chose. Health under the protection threshold is what it was.
+    /// The snapshot. Each host:port stands once, a usable one first, whatever order the server chose. Health under the protection threshold is what it was.
     pub(super) fn snapshot(&self, key: ServiceKey, previous: Option<&Snapshot>) -> Snapshot {
         let mut hosts: Vec<&Host> = self.hosts.iter().collect();
         hosts.sort_by_cached_key(|host| {
             let pairs = host.metadata.iter().flatten().map(|(key, value)| (key.clone(), value.to_string()));
             let rest =
                 (host.ephemeral, host.cluster_name.clone(), pairs.collect::<Vec<_>>(), host.weight.to_bits());
-            (host.is_copy(), !host.enabled, !host.healthy, rest)
+            (!host.enabled, !host.healthy, rest)
         });
         let instances = hosts.into_iter().filter_map(Host::instance).map(|mut instance| {
             if self.reach_protection_threshold {
@@ -157,6 +151,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::model::marks::is_copy;
 
     fn host(ip: &str, more: Value) -> Host {
         let mut body = json!({ "ip": ip, "port": 80, "clusterName": "DEFAULT" });
@@ -256,8 +251,8 @@ mod tests {
             turned.rotate_left(turn.min(hosts.len()));
             prop_assert_eq!(&snapshot, &info(turned).snapshot(key(), None));
             for (address, shown) in &snapshot.instances {
-                let copy = is_copy(shown.metadata.keys());
-                let native_there = hosts.iter().any(|h| h.address().as_ref() == Some(address) && !h.is_copy());
+                let copy = is_copy(&shown.metadata);
+                let native_there = hosts.iter().filter_map(Host::instance).any(|h| h.address == *address && !is_copy(&h.metadata));
                 prop_assert_eq!(copy, !native_there);
             }
         }

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use crate::model::{Address, Instance, Metadata, ServiceKey, Snapshot, Weight};
-use crate::registries::marks::is_copy;
 
 /// All of it.
 const OK: u32 = 200_000;
@@ -123,9 +122,7 @@ pub(super) fn instances(bytes: &[u8], key: &ServiceKey) -> Result<Answer<Snapsho
                 return Err(Odd::Unreadable(format!("it is about {told:?}")));
             }
             let revision = body.revision();
-            let mut hosts = body.instances.unwrap_or_default();
-            // Where two share an address, the first counts.
-            hosts.sort_by_key(Host::is_copy);
+            let hosts = body.instances.unwrap_or_default();
             let mut snapshot = Snapshot::new(key.clone(), hosts.into_iter().filter_map(Host::instance));
             snapshot.revision.clone_from(&revision);
             Ok(Answer::All(snapshot, revision))
@@ -155,10 +152,6 @@ pub(super) fn services(bytes: &[u8]) -> Result<Answer<BTreeSet<ServiceKey>>, Odd
 }
 
 impl Host {
-    fn is_copy(&self) -> bool {
-        is_copy(self.metadata.iter().flatten().map(|(key, _)| key))
-    }
-
     /// `None` for a port that no socket has.
     fn instance(self) -> Option<Instance> {
         let address = Address::new(self.host, u16::try_from(self.port).ok()?);

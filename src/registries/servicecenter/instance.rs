@@ -6,7 +6,6 @@ use url::Url;
 
 use super::answer::Described;
 use crate::model::{Address, Instance, Metadata, Weight};
-use crate::registries::marks::is_copy;
 
 /// Takes traffic.
 const UP: &str = "UP";
@@ -58,9 +57,9 @@ impl Entry {
         Instance { metadata, ..instance }
     }
 
-    /// The order in which two at the same address count: native before copied, usable before others, the one that was written last.
-    pub(super) fn rank(&self) -> (bool, bool, Reverse<&str>) {
-        (is_copy(self.instance.metadata.keys()), !self.instance.usable(), Reverse(&self.changed))
+    /// The order in which two at the same address count: usable before others, the one that was written last.
+    pub(super) fn rank(&self) -> (bool, Reverse<&str>) {
+        (!self.instance.usable(), Reverse(&self.changed))
     }
 }
 
@@ -193,20 +192,19 @@ mod tests {
     }
 
     #[test]
-    fn of_two_at_one_address_the_native_one_that_is_up_counts() {
+    fn of_two_at_one_address_the_one_that_is_up_counts() {
         let entry = |id: &str, status: &str, changed: &str, properties: serde_json::Value| {
             let written = json!({ "instanceId": id, "status": status, "modTimestamp": changed, "properties": properties });
             Entry::of(described(written)).unwrap()
         };
         let mut entries = [
-            entry("copy", "UP", "40", json!({ "__sync__": "x" })),
             entry("down", "DOWN", "30", json!({})),
             entry("old", "UP", "10", json!({})),
             entry("new", "UP", "20", json!({})),
         ];
         entries.sort_by(|a, b| a.rank().cmp(&b.rank()));
         let ids: Vec<String> = entries.iter().map(|entry| entry.instance.attributes["id"].clone()).collect();
-        assert_eq!(ids, ["new", "old", "down", "copy"]);
+        assert_eq!(ids, ["new", "old", "down"]);
     }
 
     proptest! {

@@ -1,7 +1,6 @@
 //! One registered instance as a node tells it, and the choice between several at one address.
 
 use crate::model::{Instance, ServiceKey, Snapshot};
-use crate::registries::marks::is_copy;
 
 /// One instance, and what decides between two at one address.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,12 +13,10 @@ pub(super) struct Entry {
 }
 
 /// The snapshot that the entries of one service make. An application that was restarted has another node at the same address
-/// until its old session ends: the native entry before a copied one, then the newest, then the order of nodes decide, so that the
-/// old node's end changes nothing.
+/// until its old session ends: the newest, then the order of nodes decide, so that the old node's end changes nothing.
 pub(super) fn snapshot<'a>(key: ServiceKey, entries: impl IntoIterator<Item = &'a Entry>) -> Snapshot {
     let mut entries: Vec<&Entry> = entries.into_iter().collect();
-    entries
-        .sort_by_key(|entry| (is_copy(entry.instance.metadata.keys()), std::cmp::Reverse(entry.registered)));
+    entries.sort_by_key(|entry| std::cmp::Reverse(entry.registered));
     Snapshot::new(key, entries.into_iter().map(|entry| entry.instance.clone()))
 }
 
