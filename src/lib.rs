@@ -10,3 +10,4 @@ pub mod model;
 pub mod project;
 pub mod reconcile;
 pub mod registries;
+pub mod sync;

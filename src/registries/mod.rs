@@ -8,6 +8,7 @@
 
 mod capabilities;
 pub mod consul;
+pub mod destination;
 pub mod eureka;
 pub mod file;
 mod http;
@@ -31,6 +32,7 @@ use crate::config::{self, RegistryKind};
 use crate::model::ServiceKey;
 
 pub use capabilities::{Capabilities, MetadataKeys, Weights};
+pub use destination::{Change, Destination, InstanceCopy, Life, Renewed, WriteError, Written};
 pub use view::{Progress, Reading, Unknown, View, ViewEvent};
 
 /// What the running tasks want to see of one registry.

@@ -222,7 +222,7 @@ mod tests {
             at("c", 70_000, json!({}))
         ]));
         let ids: Vec<&str> = all.iter().map(|instance| instance.attributes["id"].as_str()).collect();
-        assert_eq!(ids, ["b", "a"]);
+        assert_eq!(ids, ["a", "b"]);
         let kept = snapshot(ServiceKey::new("default", "x"), all, 7);
         assert_eq!(kept.instances[&Address::new("10.0.0.9", 80)].attributes["id"], "b");
         assert_eq!(kept.revision, "7");

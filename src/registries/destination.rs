@@ -1,0 +1,137 @@
+//! Registries that are written to: what a copy is, how it is kept alive, and what may come of a write.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use causeway_gateways::Retry;
+use tokio_util::sync::CancellationToken;
+
+use super::Capabilities;
+use crate::config;
+use crate::model::{Instance, ServiceKey};
+use crate::sync::Mark;
+
+/// A copy of an instance as it is to stand in a registry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstanceCopy {
+    /// Its service, in the words of the registry that it is written to.
+    pub key: ServiceKey,
+    /// Whose it is. The mark stands in the metadata of `instance` too.
+    pub mark: Mark,
+    /// What it is to show.
+    pub instance: Instance,
+}
+
+/// How copies of one type of registry live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    /// Until they are removed.
+    Permanent,
+    /// For as long as they are renewed.
+    Lease {
+        /// The time between two renewals of a copy.
+        renew_every: Duration,
+        /// After so long without one the registry takes it for dead.
+        expires_after: Duration,
+    },
+}
+
+/// One write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The copy is to stand like this: it is made, or changed in place.
+    Put(InstanceCopy),
+    /// The copy that stands like this is to go.
+    Remove(InstanceCopy),
+}
+
+impl Change {
+    /// The copy that it is about.
+    pub fn copy(&self) -> &InstanceCopy {
+        match self {
+            Self::Put(copy) | Self::Remove(copy) => copy,
+        }
+    }
+}
+
+/// What came of a write that did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// It stands, or is gone, as was asked.
+    Done,
+    /// Somebody else's entry is where it would stand: a native one, or a copy of another owner or tool. Nothing was written.
+    Taken,
+}
+
+/// What came of a renewal that did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renewed {
+    /// It lives on.
+    Alive,
+    /// The registry doesn't know it any more, so it has to be put again.
+    Lost,
+}
+
+/// Why a write or a renewal failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WriteError {
+    /// What was asked, and the server's own words.
+    pub message: String,
+    /// When to try again.
+    pub retry: Retry,
+}
+
+impl fmt::Display for WriteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for WriteError {}
+
+/// A registry that copies are written to.
+///
+/// Each write looks first, as closely to it as the registry allows, and never touches an entry that isn't a copy with the mark
+/// that it brings. What stands is read through the registry's [`super::Source`], not here.
+#[async_trait]
+pub trait Destination: Send + Sync + 'static {
+    /// What this type of registry can hold.
+    fn capabilities(&self) -> &'static Capabilities;
+
+    /// How copies live in it.
+    fn life(&self) -> Life;
+
+    /// What its readers are shown of a copy that was put: weights rounded, keys escaped, fields left out that it can't hold.
+    /// A copy that stands so needs no write. Pure.
+    fn as_shown(&self, copy: &InstanceCopy) -> Instance;
+
+    /// Whether a standing copy, as its source shows it, differs from this. What the registry adds by itself is no difference.
+    fn differs(&self, copy: &InstanceCopy, standing: &Instance) -> bool {
+        self.as_shown(copy) != *standing
+    }
+
+    /// How many services may be written at the same time.
+    fn width(&self) -> usize;
+
+    /// Carries out changes to one service, an outcome for each in their order. Puts come before removals.
+    async fn write(&self, key: &ServiceKey, changes: &[Change]) -> Vec<Result<Written, WriteError>>;
+
+    /// Renews copies as their source shows them, whoever wrote them, an outcome for each in their order. Where copies need no
+    /// renewal all are alive.
+    async fn renew(&self, copies: &[InstanceCopy]) -> Vec<Result<Renewed, WriteError>>;
+
+    /// Looks after what it holds beside writes and renewals (a session, say) until `stop`; on return no connection is left, and
+    /// copies that live on leases or by themselves stay.
+    async fn tend(&self, stop: CancellationToken);
+}
+
+/// The adapter for a configured registry that is written to.
+///
+/// # Errors
+/// Its settings cannot be used, or its type can't be written to.
+pub fn build(registry: &config::Registry) -> Result<Arc<dyn Destination>, String> {
+    let kind = registry.kind.as_str();
+    Err(format!("the registry {} can't be written to: `{kind}` is a source only", registry.name))
+}
