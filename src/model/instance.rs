@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use super::{Address, Weight};
+use super::{Address, Weight, marks};
 
 /// Key-value pairs that an instance was registered with.
 pub type Metadata = BTreeMap<String, String>;
@@ -36,6 +36,11 @@ impl Instance {
             metadata: Metadata::new(),
             attributes: Metadata::new(),
         }
+    }
+
+    /// It is a copy, by its metadata or by its id.
+    pub fn is_copy(&self) -> bool {
+        marks::is_copy(&self.metadata) || self.attributes.get("id").is_some_and(|id| marks::is_copy_id(id))
     }
 
     /// Healthy, enabled and not isolated: fit to be sent traffic.

@@ -14,15 +14,29 @@ const COPY_KEYS: [&str; 5] = [ORIGIN, OWNER, "__sync__", "sourceClusterId", "syn
 /// What Higress registers of other registries' services.
 const HIGRESS: (&str, &str) = ("register-resource", "mcp-bridge");
 
+/// What every id that Causeway gives to a copy begins with, so that a copy is known where its metadata was lost.
+pub const ID_PREFIX: &str = "causeway-";
+
 /// Whether an instance with this metadata is a copy.
 pub fn is_copy(metadata: &Metadata) -> bool {
     COPY_KEYS.iter().any(|key| metadata.contains_key(*key))
         || metadata.get(HIGRESS.0).is_some_and(|value| value == HIGRESS.1)
 }
 
+/// Whether an id is one that Causeway gave to a copy.
+pub fn is_copy_id(id: &str) -> bool {
+    id.strip_prefix(ID_PREFIX).is_some_and(|rest| uuid::Uuid::try_parse(rest).is_ok())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ids_of_copies_are_told_from_others() {
+        assert!(is_copy_id("causeway-7eb6963b230f5a69a963f456150f4d15"));
+        assert!(!is_copy_id("causeway-orders-1"));
+    }
 
     #[test]
     fn every_tool_s_mark_makes_a_copy() {

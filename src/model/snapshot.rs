@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use super::{Address, Instance, ServiceKey, marks};
+use super::{Address, Instance, ServiceKey};
 
 /// A complete, immutable view of one service's instances at one moment. A partial view is never a snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ impl Snapshot {
         let mut copies: BTreeMap<Address, Vec<Instance>> = BTreeMap::new();
         let mut instances = BTreeMap::new();
         for entry in entries {
-            if marks::is_copy(&entry.metadata) {
+            if entry.is_copy() {
                 copies.entry(entry.address.clone()).or_default().push(entry);
             } else {
                 instances.entry(entry.address.clone()).or_insert(entry);
@@ -47,13 +47,14 @@ impl Snapshot {
 
     /// Whether the entry at this address is native: an application's own.
     pub fn is_native(&self, address: &Address) -> bool {
-        self.instances.get(address).is_some_and(|instance| !marks::is_copy(&instance.metadata))
+        self.instances.get(address).is_some_and(|instance| !instance.is_copy())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::marks;
 
     fn entry(id: &str, mark: Option<&str>) -> Instance {
         let mut entry = Instance::new(Address::new("h", 1));

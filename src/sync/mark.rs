@@ -1,12 +1,10 @@
 //! Whose an entry of a registry is.
 
-use crate::model::marks::{self, ORIGIN, OWNER, TASK};
-use crate::model::{Address, Metadata, ServiceKey};
+use crate::model::marks::{ID_PREFIX, ORIGIN, OWNER, TASK};
+use crate::model::{Address, Instance, Metadata, ServiceKey};
 
 /// Names the ids that are derived from copies.
 const IDS: uuid::Uuid = uuid::uuid!("0d4f7c5e-6a0b-5f4e-9d21-8a1c3b7e9f60");
-/// What every such id begins with, so that a copy is known by it where its metadata was lost.
-const ID_PREFIX: &str = "causeway-";
 
 /// The mark of a copy: where the instance is native, and who copied it. It never names a process, so that any may go on.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,14 +43,15 @@ impl Mark {
         Some(Self { origin: value(ORIGIN)?, owner: value(OWNER)?, task: value(TASK)? })
     }
 
-    /// Whose the entry with this metadata is, for the task that this mark is of.
-    pub fn holder(&self, metadata: &Metadata) -> Holder {
-        if !marks::is_copy(metadata) {
+    /// Whose an entry of a service is, for the task that this mark is of. Where its metadata was lost, its id tells.
+    pub fn holder(&self, key: &ServiceKey, entry: &Instance) -> Holder {
+        if !entry.is_copy() {
             return Holder::Native;
         }
-        match (metadata.get(OWNER), metadata.get(TASK)) {
+        match (entry.metadata.get(OWNER), entry.metadata.get(TASK)) {
             (Some(owner), Some(task)) if *owner == self.owner && *task == self.task => Holder::Ours,
             (Some(owner), Some(task)) if *owner == self.owner => Holder::Task(task.clone()),
+            (None, None) if entry.attributes.get("id") == Some(&self.id(key, &entry.address)) => Holder::Ours,
             (owner, _) => Holder::Foreign(owner.cloned()),
         }
     }
@@ -63,11 +62,6 @@ impl Mark {
         let name: String = parts.iter().map(|part| format!("{}:{part}", part.len())).collect();
         format!("{ID_PREFIX}{}", uuid::Uuid::new_v5(&IDS, name.as_bytes()).simple())
     }
-}
-
-/// Whether an id was given to a copy by [`Mark::id`].
-pub fn is_copy_id(id: &str) -> bool {
-    id.strip_prefix(ID_PREFIX).is_some_and(|rest| uuid::Uuid::try_parse(rest).is_ok())
 }
 
 #[cfg(test)]
@@ -87,7 +81,23 @@ mod tests {
         let mut metadata = pairs(&[("version", "1")]);
         mark().stamp(&mut metadata);
         assert_eq!(Mark::read(&metadata), Some(mark()));
-        assert_eq!(mark().holder(&metadata), Holder::Ours);
+        assert_eq!(holder_of(metadata), Holder::Ours);
+    }
+
+    fn holder_of(metadata: Metadata) -> Holder {
+        mark().holder(&orders(), &Instance { metadata, ..Instance::new(Address::new("10.0.0.1", 80)) })
+    }
+
+    fn orders() -> ServiceKey {
+        ServiceKey::new("n", "orders")
+    }
+
+    #[test]
+    fn a_copy_that_lost_its_metadata_is_known_by_its_id() {
+        let mut entry = Instance::new(Address::new("10.0.0.1", 80));
+        entry.attributes.insert("id".into(), mark().id(&orders(), &entry.address));
+        assert_eq!(mark().holder(&orders(), &entry), Holder::Ours);
+        assert_eq!(mark().holder(&ServiceKey::new("n", "books"), &entry), Holder::Foreign(None));
     }
 
     #[test]
@@ -100,7 +110,7 @@ mod tests {
             (pairs(&[("__sync__", "nacos1")]), Holder::Foreign(None)),
         ];
         for (metadata, holder) in cases {
-            assert_eq!(mark().holder(&metadata), holder, "{metadata:?}");
+            assert_eq!(holder_of(metadata.clone()), holder, "{metadata:?}");
         }
     }
 
@@ -109,7 +119,7 @@ mod tests {
         let (key, address) = (ServiceKey::new("a", "bc"), Address::new("10.0.0.1", 80));
         let id = mark().id(&key, &address);
         assert_eq!(id, "causeway-7eb6963b230f5a69a963f456150f4d15");
-        assert!(is_copy_id(&id) && !is_copy_id("causeway-orders-1"));
+        assert!(crate::model::marks::is_copy_id(&id));
         assert_ne!(id, mark().id(&ServiceKey::new("ab", "c"), &address));
         assert_eq!(
             id,

@@ -1,5 +1,17 @@
-//! From registry to registry, pure: whose a copy is, and what has to be done where.
+//! From registry to registry, pure: whose an entry is, what has to be done about each address, and what waits.
+//!
+//! ```text
+//!  source's snapshot ──┐
+//!                      ├─▶ rule (one outcome for each address) ─▶ turn: puts, removals, what is held
+//!  destination's ──────┘
+//! ```
 
 mod mark;
+mod rule;
+#[cfg(test)]
+mod tests;
+mod turn;
 
-pub use mark::{Holder, Mark, is_copy_id};
+pub use mark::{Holder, Mark};
+pub use rule::{AtDestination, AtSource, Outcome};
+pub use turn::{HeldCopy, Inputs, Turn, turn};
