@@ -18,6 +18,7 @@ pub mod polaris;
 mod server;
 pub mod servicecenter;
 mod tls;
+mod troubles;
 mod view;
 pub mod zookeeper;
 

@@ -1,5 +1,7 @@
 //! What can go wrong with a Consul.
 
+use crate::registries::troubles::Alike;
+
 /// Why Consul didn't give what was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConsulError {
@@ -94,15 +96,17 @@ impl ConsulError {
         }
     }
 
-    /// Both say the same to a person, though maybe in other words: a server that stops answers 500 first, and then not at all.
-    pub(super) fn is_like(&self, other: &Self) -> bool {
-        std::mem::discriminant(self) == std::mem::discriminant(other)
-            || (self.is_passing() && other.is_passing())
-    }
-
     /// The credentials are good, but not for everything.
     pub(super) fn is_narrow(&self) -> bool {
         matches!(self, Self::Filtered { .. } | Self::Withheld { .. })
+    }
+}
+
+impl Alike for ConsulError {
+    /// A server that stops answers 500 first, and then not at all.
+    fn is_like(&self, other: &Self) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other)
+            || (self.is_passing() && other.is_passing())
     }
 }
 

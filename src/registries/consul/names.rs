@@ -15,6 +15,7 @@ use super::http::{Answer, Query};
 use super::index::{Cursor, Step};
 use super::shared::{Shared, retry_waits};
 use crate::guard::Scope;
+use crate::registries::troubles::Troubles;
 use crate::registries::{Beginning, Interest};
 
 /// The servers' own service, in every catalogue from the first moment on. It is never carried.
@@ -44,7 +45,7 @@ pub(super) struct NamesLoop {
     /// No suspicion counts before.
     calm_until: Instant,
     failures: u32,
-    told: Option<ConsulError>,
+    troubles: Troubles<ConsulError>,
     waits: ExponentialBackoff,
 }
 
@@ -60,6 +61,7 @@ impl NamesLoop {
         let exact = exact(&*shared.interest, &shared.namespace);
         let waits = retry_waits(FIRST_RETRY, LAST_RETRY);
         Self {
+            troubles: Troubles::new(Arc::clone(&shared.view)),
             shared,
             notes,
             query,
@@ -67,7 +69,6 @@ impl NamesLoop {
             cursor: Cursor::default(),
             calm_until: Instant::now(),
             failures: 0,
-            told: None,
             waits,
         }
     }
@@ -159,9 +160,7 @@ impl NamesLoop {
 
     fn recovered(&mut self) {
         (self.failures, self.waits) = (0, retry_waits(FIRST_RETRY, LAST_RETRY));
-        if self.told.take().is_some() {
-            self.shared.view.set_known(&Scope::Source);
-        }
+        self.troubles.sound(&Scope::Source);
         self.shared.sound.send_if_modified(|sound| !std::mem::replace(sound, true));
     }
 
@@ -185,7 +184,8 @@ impl NamesLoop {
             self.shared.note_outage();
         }
         let patience = if busy { BUSY_PATIENCE } else { 2 };
-        if self.told.is_some() || self.failures >= patience || after > QUICK || !error.is_passing() {
+        let told = self.troubles.of(&Scope::Source).is_some();
+        if told || self.failures >= patience || after > QUICK || !error.is_passing() {
             self.unreadable(error);
         }
         sleep(self.waits.next().unwrap_or(LAST_RETRY)).await;
@@ -193,12 +193,7 @@ impl NamesLoop {
 
     fn unreadable(&mut self, error: ConsulError) {
         self.shared.sound.send_if_modified(|sound| std::mem::replace(sound, false));
-        if self.told.as_ref().is_some_and(|told| told.is_like(&error)) {
-            tracing::debug!(registry = self.shared.view.registry(), %error, "still unreadable");
-            return;
-        }
-        self.shared.view.set_unknown(Scope::Source, error.to_string());
-        self.told = Some(error);
+        self.troubles.failed(Scope::Source, error);
     }
 }
 

@@ -1,5 +1,7 @@
 //! What can go wrong with a Eureka.
 
+use crate::registries::troubles::Alike;
+
 /// Why Eureka didn't give what was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EurekaError {
@@ -51,3 +53,5 @@ pub enum EurekaError {
         reason: String,
     },
 }
+
+impl Alike for EurekaError {}

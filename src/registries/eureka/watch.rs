@@ -1,7 +1,6 @@
 //! Reads one of the servers again and again, and tells the view what changed.
 
 use std::collections::BTreeSet;
-use std::mem::Discriminant;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use super::{EurekaError, EurekaSettings};
 use crate::guard::Scope;
 use crate::model::{ServiceKey, Snapshot};
 use crate::registries::server::Server;
+use crate::registries::troubles::{EachFailed, Troubles};
 use crate::registries::{Interest, View};
 
 /// One watch of one Eureka.
@@ -29,8 +29,7 @@ pub(super) struct Watch {
     view: Arc<View>,
     copy: LocalCopy,
     schedule: Schedule,
-    /// In what ways the servers failed when they last did, all of them; empty since one answers.
-    failing: Vec<Discriminant<EurekaError>>,
+    troubles: Troubles<EachFailed<EurekaError>>,
 }
 
 /// From applications to services' keys.
@@ -59,10 +58,10 @@ impl Watch {
             names: Naming { namespace: settings.namespace()?, keep_case: settings.keep_case },
             poll_interval: settings.poll_interval,
             interest,
+            troubles: Troubles::new(Arc::clone(&view)),
             view,
             copy: LocalCopy::default(),
             schedule: Schedule::default(),
-            failing: Vec::new(),
         })
     }
 
@@ -91,34 +90,18 @@ impl Watch {
     async fn poll(&mut self) {
         let mut errors = Vec::new();
         for _ in 0..self.servers.len() {
-            if !errors.is_empty() && self.failing.is_empty() {
+            if !errors.is_empty() && self.troubles.of(&Scope::Source).is_none() {
                 // Peers don't hold the same at every moment.
                 self.view.reset(Scope::Source);
             }
             match self.read().await {
-                Ok(()) => {
-                    if !std::mem::take(&mut self.failing).is_empty() {
-                        self.view.set_known(&Scope::Source);
-                    }
-                    return;
-                }
+                Ok(()) => return self.troubles.sound(&Scope::Source),
                 Err(error) => errors.push(error),
             }
             self.current = (self.current + 1) % self.servers.len();
             self.schedule.lost();
         }
-        self.tell_failure(&errors);
-    }
-
-    /// A failure of the same kind is told once, though its words may differ each time.
-    fn tell_failure(&mut self, errors: &[EurekaError]) {
-        let kinds: Vec<_> = errors.iter().map(std::mem::discriminant).collect();
-        if self.failing == kinds {
-            return;
-        }
-        self.failing = kinds;
-        let words: Vec<String> = errors.iter().map(EurekaError::to_string).collect();
-        self.view.set_unknown(Scope::Source, words.join("; "));
+        self.troubles.failed(Scope::Source, EachFailed(errors));
     }
 
     async fn read(&mut self) -> Result<(), EurekaError> {

@@ -1,5 +1,7 @@
 //! What can go wrong with a Nacos.
 
+use crate::registries::troubles::Alike;
+
 /// Why Nacos didn't give what was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NacosError {
@@ -80,9 +82,10 @@ impl NacosError {
     pub(super) fn is_passing(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::Starting { .. } | Self::Unreadable { .. })
     }
+}
 
-    /// Both say the same to a person, though maybe in other words.
-    pub(super) fn is_like(&self, other: &Self) -> bool {
+impl Alike for NacosError {
+    fn is_like(&self, other: &Self) -> bool {
         std::mem::discriminant(self) == std::mem::discriminant(other)
             || (self.is_passing() && other.is_passing())
     }

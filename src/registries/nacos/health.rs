@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::NacosError;
 use crate::guard::Scope;
 use crate::registries::View;
+use crate::registries::troubles::Alike;
 
 /// What reading takes; all of them have to work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

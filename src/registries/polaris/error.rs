@@ -1,5 +1,7 @@
 //! What can go wrong with a Polaris.
 
+use crate::registries::troubles::Alike;
+
 /// Why Polaris didn't give what was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PolarisError {
@@ -74,9 +76,6 @@ impl PolarisError {
     pub(super) fn may_be_the_servers(&self) -> bool {
         matches!(self, Self::Silent { .. } | Self::TokenMissing { .. } | Self::TokenRefused { .. })
     }
-
-    /// Both say the same to a person, though maybe in other words.
-    pub(super) fn is_like(&self, other: &Self) -> bool {
-        std::mem::discriminant(self) == std::mem::discriminant(other)
-    }
 }
+
+impl Alike for PolarisError {}

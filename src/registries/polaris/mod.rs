@@ -19,7 +19,6 @@ mod names;
 mod poller;
 mod schedule;
 mod settings;
-mod troubles;
 
 use std::sync::Arc;
 

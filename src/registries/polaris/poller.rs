@@ -13,9 +13,9 @@ use super::client::Client;
 use super::names::wanted;
 use super::schedule::Schedule;
 use super::settings::Scopes;
-use super::troubles::Troubles;
 use crate::guard::Scope;
 use crate::model::{ServiceKey, Snapshot};
+use crate::registries::troubles::Troubles;
 use crate::registries::{Interest, View};
 
 /// Questions under way at once, each on a connection of its own.
@@ -51,7 +51,7 @@ pub(super) struct Poller {
     services: BTreeSet<ServiceKey>,
     /// Services that could not be read, since when, where the next list of names tells whether it is they or the server.
     suspects: BTreeMap<ServiceKey, (Instant, PolarisError)>,
-    troubles: Troubles,
+    troubles: Troubles<PolarisError>,
     calls: JoinSet<(Instant, Answered)>,
 }
 

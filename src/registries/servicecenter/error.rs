@@ -1,5 +1,7 @@
 //! What can go wrong with a service-center.
 
+use crate::registries::troubles::Alike;
+
 /// Why a service-center didn't give what was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ServiceCenterError {
@@ -47,3 +49,5 @@ pub enum ServiceCenterError {
         reason: String,
     },
 }
+
+impl Alike for ServiceCenterError {}

@@ -1,7 +1,6 @@
 //! Reads one of the servers again and again, and tells the view what changed.
 
 use std::collections::BTreeSet;
-use std::mem::Discriminant;
 use std::sync::Arc;
 
 use tokio::time::{Instant, sleep_until};
@@ -15,6 +14,7 @@ use super::truth::{StoredProperties, are_suspect};
 use super::{ServiceCenterError, ServiceCenterSettings};
 use crate::guard::Scope;
 use crate::model::ServiceKey;
+use crate::registries::troubles::{EachFailed, Troubles};
 use crate::registries::{Interest, View};
 
 /// One watch of one service-center.
@@ -36,8 +36,7 @@ pub(super) struct Watch {
     unreadable: BTreeSet<ServiceKey>,
     /// Environments with services, told since the one that is read has none.
     overlooked: BTreeSet<String>,
-    /// In what ways the servers failed when they last did, all of them; empty since one answers.
-    failing: Vec<Discriminant<ServiceCenterError>>,
+    troubles: Troubles<EachFailed<ServiceCenterError>>,
 }
 
 impl Watch {
@@ -51,6 +50,7 @@ impl Watch {
             environment: settings.environment.clone(),
             only: settings.namespaces.iter().cloned().collect(),
             interest,
+            troubles: Troubles::new(Arc::clone(&view)),
             view,
             schedule: Schedule::new(settings.poll_interval, Instant::now()),
             directory: Directory::default(),
@@ -59,7 +59,6 @@ impl Watch {
             pending: BTreeSet::new(),
             unreadable: BTreeSet::new(),
             overlooked: BTreeSet::new(),
-            failing: Vec::new(),
         })
     }
 
@@ -77,12 +76,7 @@ impl Watch {
         let mut errors = Vec::new();
         for _ in 0..self.http.servers() {
             match self.read().await {
-                Ok(()) => {
-                    if !std::mem::take(&mut self.failing).is_empty() {
-                        self.view.set_known(&Scope::Source);
-                    }
-                    return;
-                }
+                Ok(()) => return self.troubles.sound(&Scope::Source),
                 Err(error) => errors.push(error),
             }
             self.http.turn_to_the_next();
@@ -90,18 +84,7 @@ impl Watch {
         self.schedule.failed(Instant::now());
         // Whoever answers next may have lost its data meanwhile.
         self.copy.forget_revisions();
-        self.tell_failure(&errors);
-    }
-
-    /// A failure of the same kind is told once, though its words may differ each time.
-    fn tell_failure(&mut self, errors: &[ServiceCenterError]) {
-        let kinds: Vec<_> = errors.iter().map(std::mem::discriminant).collect();
-        if self.failing == kinds {
-            return;
-        }
-        self.failing = kinds;
-        let words: Vec<String> = errors.iter().map(ServiceCenterError::to_string).collect();
-        self.view.set_unknown(Scope::Source, words.join("; "));
+        self.troubles.failed(Scope::Source, EachFailed(errors));
     }
 
     async fn read(&mut self) -> Result<(), ServiceCenterError> {

@@ -1,5 +1,7 @@
 //! What can go wrong with a ZooKeeper.
 
+use crate::registries::troubles::Alike;
+
 /// Why a ZooKeeper didn't give what was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ZookeeperError {
@@ -51,10 +53,25 @@ impl ZookeeperError {
     pub(super) fn is_of_node(&self) -> bool {
         matches!(self, Self::Denied(_) | Self::Refused { .. })
     }
+}
 
-    /// Both say the same to a person, though maybe in other words.
-    pub(super) fn is_like(&self, other: &Self) -> bool {
+impl Alike for ZookeeperError {
+    fn is_like(&self, other: &Self) -> bool {
         let away = |error: &Self| matches!(error, Self::Unreachable(_) | Self::Lost(_));
         std::mem::discriminant(self) == std::mem::discriminant(other) || (away(self) && away(other))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_is_away_is_away_however_it_shows() {
+        let unreachable = ZookeeperError::Unreachable("refused".to_owned());
+        let lost = ZookeeperError::Lost("reset".to_owned());
+        assert!(unreachable.is_like(&lost) && lost.is_like(&unreachable));
+        assert!(unreachable.is_like(&ZookeeperError::Unreachable("starting".to_owned())));
+        assert!(!unreachable.is_like(&ZookeeperError::Login));
     }
 }

@@ -18,7 +18,6 @@ mod dubbo_app;
 mod ensemble;
 mod entry;
 mod error;
-mod health;
 mod layout;
 mod place;
 mod probe;

@@ -9,7 +9,6 @@ use tokio::time::{sleep, timeout};
 use zookeeper_client::{Client, Error, StateWatcher};
 
 use super::ZookeeperError;
-use super::health::Health;
 use super::place::Place;
 use super::probe;
 use super::session::{End, Session};
@@ -17,6 +16,7 @@ use super::settings::Checked;
 use super::tree::Tree;
 use crate::guard::Scope;
 use crate::model::ServiceKey;
+use crate::registries::troubles::Troubles;
 use crate::registries::{Interest, View};
 
 const FIRST_RETRY: Duration = Duration::from_millis(100);
@@ -34,20 +34,17 @@ pub(super) struct Watcher {
     pub(super) tree: Tree,
     /// Until a server says that it knows none.
     pub(super) recursive_watches: bool,
-    source: Health,
-    namespace: Health,
+    troubles: Troubles<ZookeeperError>,
     session: Option<StateWatcher>,
 }
 
 impl Watcher {
     pub(super) fn new(settings: Checked, interest: Arc<dyn Interest>, view: Arc<View>) -> Self {
-        let namespace = Scope::Namespace(settings.namespace.clone());
         Self {
             tree: Tree::new(&settings),
             settings,
             interest,
-            source: Health::new(Arc::clone(&view), Scope::Source),
-            namespace: Health::new(Arc::clone(&view), namespace),
+            troubles: Troubles::new(Arc::clone(&view)),
             view,
             recursive_watches: true,
             session: None,
@@ -70,7 +67,7 @@ impl Watcher {
                     if had_worked {
                         waits = retry_waits();
                     }
-                    self.source.failed(&error);
+                    self.troubles.failed(Scope::Source, error);
                     sleep(waits.next().unwrap_or(LAST_RETRY)).await;
                 }
             }
@@ -122,8 +119,12 @@ impl Watcher {
         for place in places.iter().filter_map(|path| self.tree.places.get(path)) {
             self.tell_place(place);
         }
-        self.namespace.is(hidden.as_ref());
-        self.source.is(trouble.as_ref());
+        for (scope, trouble) in [(Scope::Namespace(namespace.to_owned()), hidden), (Scope::Source, trouble)] {
+            match trouble {
+                Some(error) => self.troubles.failed(scope, error),
+                None => self.troubles.sound(&scope),
+            }
+        }
     }
 
     fn tell_place(&self, place: &Place) {
