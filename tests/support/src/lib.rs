@@ -11,6 +11,7 @@ mod ports;
 pub mod process;
 pub mod proxy;
 pub mod servicecenter;
+mod site;
 mod stand_in;
 pub mod tls;
 pub mod zookeeper;

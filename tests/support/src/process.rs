@@ -10,6 +10,9 @@ use tokio::time::Instant;
 /// Why a server is not there.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
+/// Between two looks at a server that starts or stops.
+const STEP: Duration = Duration::from_millis(20);
+
 /// A running server. Dropping it stops it.
 #[derive(Debug)]
 pub struct ServerProcess {
@@ -41,29 +44,41 @@ impl ServerProcess {
         Ok(Self { name: name.to_owned(), child, log: log.to_owned(), stop_limit })
     }
 
-    /// Waits until the log holds `ready`. A child that ends, or that logs `failed`, is given up at once.
+    /// Waits until it `is_ready`. A child that ends is given up at once, even when something is ready in its place.
     ///
     /// # Errors
     /// The reason, with the last 20 lines of the log.
-    pub async fn wait_for_log(&mut self, ready: &str, failed: &str, limit: Duration) -> Result<(), Failure> {
+    pub async fn wait_until<R: Future<Output = bool>>(
+        &mut self,
+        limit: Duration,
+        mut is_ready: impl FnMut() -> R,
+    ) -> Result<(), Failure> {
         let until = Instant::now() + limit;
         loop {
-            let ended = self.exited()?;
-            let log = String::from_utf8_lossy(&fs::read(&self.log)?).into_owned();
-            if let Some(status) = ended {
+            let is_ready = is_ready().await;
+            if let Some(status) = self.exited()? {
                 return Err(self.failure(&format!("ended with {status} while starting")));
             }
-            if log.contains(failed) {
-                return Err(self.failure("failed to start"));
-            }
-            if log.lines().any(|line| line == ready) {
+            if is_ready {
                 return Ok(());
             }
             if Instant::now() > until {
                 return Err(self.failure(&format!("was not ready within {} s", limit.as_secs())));
             }
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            tokio::time::sleep(STEP).await;
         }
+    }
+
+    /// Waits until a line of the log is `ready`. A child that ends, or that logs `failed`, is given up at once.
+    ///
+    /// # Errors
+    /// The reason, with the last 20 lines of the log.
+    pub async fn wait_for_log(&mut self, ready: &str, failed: &str, limit: Duration) -> Result<(), Failure> {
+        let path = self.log.clone();
+        let has_failed = |log: &str| log.contains(failed);
+        let is_decided = |log: &str| has_failed(log) || log.lines().any(|line| line == ready);
+        self.wait_until(limit, || std::future::ready(is_decided(&read(&path)))).await?;
+        if has_failed(&read(&path)) { Err(self.failure("failed to start")) } else { Ok(()) }
     }
 
     /// How the child ended, if it did.
@@ -76,8 +91,7 @@ impl ServerProcess {
 
     /// `what` happened to this server, and the last 20 lines of its log.
     pub fn failure(&self, what: &str) -> Failure {
-        let log = fs::read(&self.log).unwrap_or_default();
-        let log = String::from_utf8_lossy(&log);
+        let log = read(&self.log);
         let lines: Vec<&str> = log.lines().collect();
         let tail = lines[lines.len().saturating_sub(20)..].join("\n");
         format!("{} {what}; its log ({}) ends with:\n{tail}", self.name, self.log.display()).into()
@@ -94,14 +108,13 @@ impl ServerProcess {
             return;
         }
         self.signal("TERM");
-        let step = Duration::from_millis(20);
         let mut waited = Duration::ZERO;
         while waited < self.stop_limit {
             if !matches!(self.child.try_wait(), Ok(None)) {
                 return;
             }
-            pause(step);
-            waited += step;
+            pause(STEP);
+            waited += STEP;
         }
         // It may have ended between the last look and now, which is as good.
         let _ = self.child.kill();
@@ -124,6 +137,10 @@ impl Drop for ServerProcess {
     }
 }
 
+fn read(log: &Path) -> String {
+    String::from_utf8_lossy(&fs::read(log).unwrap_or_default()).into_owned()
+}
+
 #[expect(clippy::disallowed_methods, reason = "Drop can't await, and there may be no runtime left")]
 fn pause(step: Duration) {
     std::thread::sleep(step);
@@ -132,4 +149,63 @@ fn pause(step: Duration) {
 #[expect(clippy::print_stderr, reason = "only tests and benchmarks read it")]
 fn tell(message: &str) {
     eprintln!("{message}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(30);
+
+    /// A shell script as a server, and the folder of its log.
+    fn started(script: &str) -> (ServerProcess, tempfile::TempDir) {
+        let home = tempfile::tempdir().unwrap();
+        let mut sh = Command::new("sh");
+        sh.args(["-c", script]);
+        let process = ServerProcess::start("it", sh, &home.path().join("log"), Duration::from_secs(5));
+        (process.unwrap(), home)
+    }
+
+    #[tokio::test]
+    async fn what_is_ready_is_waited_for() {
+        let (mut process, _home) = started("exec sleep 60");
+        let mut looks = 0;
+        let third = || {
+            looks += 1;
+            std::future::ready(looks == 3)
+        };
+        process.wait_until(LIMIT, third).await.unwrap();
+        assert_eq!(looks, 3);
+    }
+
+    #[tokio::test]
+    async fn what_never_is_ready_is_given_up_with_the_end_of_its_log() {
+        let (mut process, _home) = started("echo far from it; exec sleep 60");
+        process.wait_until(LIMIT, || std::future::ready(true)).await.unwrap();
+        let never = process.wait_until(Duration::from_secs(1), || std::future::ready(false)).await;
+        let told = never.unwrap_err().to_string();
+        assert!(told.starts_with("it was not ready within 1 s; its log ("), "{told}");
+        assert!(told.ends_with("ends with:\nfar from it"), "{told}");
+    }
+
+    /// Another server may answer on its port.
+    #[tokio::test]
+    async fn what_has_ended_is_not_ready() {
+        let (mut process, _home) = started("echo the port is taken; exit 3");
+        while process.exited().unwrap().is_none() {
+            tokio::time::sleep(STEP).await;
+        }
+        let told = process.wait_until(LIMIT, || std::future::ready(true)).await.unwrap_err().to_string();
+        assert!(told.starts_with("it ended with exit status: 3 while starting"), "{told}");
+        assert!(told.ends_with("the port is taken"), "{told}");
+    }
+
+    #[tokio::test]
+    async fn a_log_tells_that_a_server_is_ready_or_failed() {
+        let (mut ready, _home) = started("echo NOT READY; echo READY; exec sleep 60");
+        ready.wait_for_log("READY", "FAILED", LIMIT).await.unwrap();
+        let (mut failed, _home) = started("echo START FAILED; exec sleep 60");
+        let told = failed.wait_for_log("READY", "FAILED", LIMIT).await.unwrap_err().to_string();
+        assert!(told.starts_with("it failed to start"), "{told}");
+    }
 }

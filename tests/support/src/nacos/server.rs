@@ -1,14 +1,12 @@
 //! One running Nacos.
 
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use tempfile::TempDir;
-
 use super::{NacosHttp, NacosPorts, install};
 use crate::process::{Failure, ServerProcess};
+use crate::site::{START_TRIES, Site, start_anew};
 
 /// The user that a server with authentication has.
 pub const ADMIN_USER: &str = "nacos";
@@ -17,8 +15,6 @@ pub const ADMIN_PASSWORD: &str = "causeway-tests";
 
 const START_LIMIT: Duration = Duration::from_secs(120);
 const STOP_LIMIT: Duration = Duration::from_secs(15);
-/// Ports that are free when looked at may be taken when the JVM gets there.
-const START_TRIES: usize = 3;
 
 /// How a server is to be.
 #[derive(Clone, Copy, Debug)]
@@ -39,10 +35,7 @@ impl Default for NacosOptions {
 #[derive(Debug)]
 pub struct NacosServer {
     options: NacosOptions,
-    ports: NacosPorts,
-    home: TempDir,
-    starts: u32,
-    process: Option<ServerProcess>,
+    site: Site,
 }
 
 impl NacosServer {
@@ -51,22 +44,17 @@ impl NacosServer {
     /// # Errors
     /// What is missing on this machine, or why the server doesn't start, with the end of its log.
     pub async fn start(options: NacosOptions) -> Result<Self, Failure> {
-        let mut tries = 1;
-        loop {
-            let home = tempfile::Builder::new().prefix("causeway-nacos-").tempdir()?;
-            let ports = NacosPorts::free()?;
-            let mut server = Self { options, ports, home, starts: 0, process: None };
-            match server.start_process().await {
-                Ok(()) => return Ok(server),
-                Err(error) if tries == START_TRIES => return Err(error),
-                Err(_) => tries += 1,
-            }
-        }
+        start_anew(async || {
+            let mut server = Self { options, site: Site::new("Nacos", &NacosPorts::OFFSETS, STOP_LIMIT)? };
+            server.start_process().await?;
+            Ok(server)
+        })
+        .await
     }
 
     /// Stops it and keeps its data. It must be running.
     pub fn stop(&mut self) {
-        self.process = None;
+        self.site.stop();
     }
 
     /// Starts it again on the same ports, `wipe`d or with its data. Ephemeral instances are gone in both cases.
@@ -74,28 +62,31 @@ impl NacosServer {
     /// # Errors
     /// As [`NacosServer::start`].
     pub async fn start_again(&mut self, wipe: bool) -> Result<(), Failure> {
-        self.stop();
-        let mut tries = 1;
-        loop {
-            if wipe {
-                remove_if_there(&self.home.path().join("data"))?;
-            }
-            match self.start_process().await {
-                // On a busy machine its own database may take longer than it waits for it.
-                Err(_) if tries < START_TRIES => tries += 1,
-                ended => return ended,
+        // On a busy machine its own database may take longer than it waits for it.
+        for _ in 1..START_TRIES {
+            if self.try_again(wipe).await.is_ok() {
+                return Ok(());
             }
         }
+        self.try_again(wipe).await
+    }
+
+    async fn try_again(&mut self, wipe: bool) -> Result<(), Failure> {
+        self.stop();
+        if wipe {
+            self.site.wipe()?;
+        }
+        self.start_process().await
     }
 
     /// Its ports.
     pub fn ports(&self) -> NacosPorts {
-        self.ports
+        NacosPorts::at(self.site.port())
     }
 
     /// `host:port` as a user of Causeway writes it.
     pub fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.ports.main)
+        format!("127.0.0.1:{}", self.ports().main)
     }
 
     /// Its HTTP API, without credentials.
@@ -116,28 +107,22 @@ impl NacosServer {
     /// # Errors
     /// When it is stopped.
     pub fn process(&mut self) -> Result<&mut ServerProcess, Failure> {
-        self.process.as_mut().ok_or_else(|| "Nacos is stopped".into())
+        self.site.process_mut()
     }
 
     async fn start_process(&mut self) -> Result<(), Failure> {
-        let command = self.command()?;
-        self.starts += 1;
-        let log = self.home.path().join(format!("start-{}.log", self.starts));
-        let mut process = ServerProcess::start("Nacos", command, &log, STOP_LIMIT)?;
+        self.site.launch(self.command()?)?;
+        let process = self.site.process_mut()?;
         process.wait_for_log("READY", "APPLICATION FAILED TO START", START_LIMIT).await?;
         if self.options.auth {
             self.http().create_admin(ADMIN_USER, ADMIN_PASSWORD).await?;
         }
-        if process.exited()?.is_some() {
-            return Err(process.failure("ended right after its start"));
-        }
-        self.process = Some(process);
         Ok(())
     }
 
     fn command(&self) -> Result<Command, Failure> {
         let installation = install()?;
-        let home = self.home.path();
+        let home = self.site.home();
         let conf = home.join("conf");
         fs::create_dir_all(&conf)?;
         fs::write(conf.join("application.properties"), self.properties())?;
@@ -154,7 +139,7 @@ impl NacosServer {
     }
 
     fn properties(&self) -> String {
-        let NacosPorts { main, console } = self.ports;
+        let NacosPorts { main, console } = self.ports();
         let auth = self.options.auth;
         let push_delay = self.options.push_delay.as_millis();
         format!(
@@ -175,12 +160,5 @@ impl NacosServer {
              server.tomcat.accesslog.enabled=false\n\
              nacos.naming.push.pushTaskDelay={push_delay}\n"
         )
-    }
-}
-
-fn remove_if_there(folder: &Path) -> Result<(), Failure> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
-        _ => Ok(()),
     }
 }

@@ -5,21 +5,18 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
-use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::timeout;
 
 use super::Version;
-use crate::ports::free_ports;
-use crate::process::{Failure, ServerProcess};
+use crate::process::Failure;
+use crate::site::{Site, start_anew};
 
 const START_LIMIT: Duration = Duration::from_secs(60);
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 /// A probe that comes too early is never answered.
 const PROBE_LIMIT: Duration = Duration::from_millis(500);
-/// Ports that are free when looked at may be taken when the JVM gets there.
-const START_TRIES: usize = 3;
 /// Runs a server that goes with whoever started it: at SIGTERM, and when stdin ends, since ZooKeeper itself never looks at it. A
 /// server that the tests of a file share is dropped by nobody.
 const RUN: &str = r#"exec 3<&0
@@ -38,13 +35,10 @@ const OFFSETS: [u16; 3] = [0, 1, 2];
 #[derive(Debug)]
 pub struct ZookeeperServer {
     version: Version,
-    port: u16,
+    site: Site,
     /// The lines of the ensemble that it belongs to; none when it stands alone.
     members: String,
     id: usize,
-    home: TempDir,
-    starts: u32,
-    process: Option<ServerProcess>,
 }
 
 impl ZookeeperServer {
@@ -53,15 +47,12 @@ impl ZookeeperServer {
     /// # Errors
     /// What is missing on this machine, or why the server doesn't start, with the end of its log.
     pub async fn start(version: Version) -> Result<Self, Failure> {
-        let mut tries = 1;
-        loop {
-            let mut server = Self::on(version, free_ports("ZooKeeper", &OFFSETS)?, 1, String::new())?;
-            match server.start_again(false).await {
-                Ok(()) => return Ok(server),
-                Err(error) if tries == START_TRIES => return Err(error),
-                Err(_) => tries += 1,
-            }
-        }
+        start_anew(async || {
+            let mut server = Self { version, site: site()?, members: String::new(), id: 1 };
+            server.start_again(false).await?;
+            Ok(server)
+        })
+        .await
     }
 
     /// As [`ZookeeperServer::start`], for an ensemble of three.
@@ -69,19 +60,13 @@ impl ZookeeperServer {
     /// # Errors
     /// As there, for any of them.
     pub async fn ensemble(version: Version) -> Result<Vec<Self>, Failure> {
-        let mut ports = Vec::new();
-        while ports.len() < 3 {
-            let port = free_ports("ZooKeeper", &OFFSETS)?;
-            if ports.iter().all(|taken: &u16| taken.abs_diff(port) > 2) {
-                ports.push(port);
-            }
-        }
+        let sites = [site()?, site()?, site()?];
         let mut members = String::new();
-        for (index, port) in ports.iter().enumerate() {
-            writeln!(members, "server.{}=127.0.0.1:{}:{}", index + 1, port + 1, port + 2)?;
+        for (id, port) in (1..).zip(sites.each_ref().map(Site::port)) {
+            writeln!(members, "server.{id}=127.0.0.1:{}:{}", port + 1, port + 2)?;
         }
-        let one = |(index, port): (usize, &u16)| Self::on(version, *port, index + 1, members.clone());
-        let mut servers = ports.iter().enumerate().map(one).collect::<Result<Vec<_>, _>>()?;
+        let one = |(id, site)| Self { version, site, members: members.clone(), id };
+        let mut servers: Vec<Self> = (1..).zip(sites).map(one).collect();
         for server in &mut servers {
             server.launch()?;
         }
@@ -91,14 +76,9 @@ impl ZookeeperServer {
         Ok(servers)
     }
 
-    fn on(version: Version, port: u16, id: usize, members: String) -> Result<Self, Failure> {
-        let home = tempfile::Builder::new().prefix("causeway-zookeeper-").tempdir()?;
-        Ok(Self { version, port, members, id, home, starts: 0, process: None })
-    }
-
     /// Stops it and keeps its data.
     pub fn stop(&mut self) {
-        self.process = None;
+        self.site.stop();
     }
 
     /// Starts it again on the same ports, `wipe`d or with its data. Sessions are data: their ephemeral nodes live on.
@@ -108,7 +88,7 @@ impl ZookeeperServer {
     pub async fn start_again(&mut self, wipe: bool) -> Result<(), Failure> {
         self.stop();
         if wipe {
-            fs::remove_dir_all(self.home.path().join("data"))?;
+            self.site.wipe()?;
         }
         self.launch()?;
         self.wait_until_ready().await
@@ -116,47 +96,29 @@ impl ZookeeperServer {
 
     /// `host:port` as a user of Causeway writes it.
     pub fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        format!("127.0.0.1:{}", self.site.port())
     }
 
     fn launch(&mut self) -> Result<(), Failure> {
-        let command = self.command()?;
-        self.starts += 1;
-        let log = self.home.path().join(format!("start-{}.log", self.starts));
-        self.process = Some(ServerProcess::start("ZooKeeper", command, &log, STOP_LIMIT)?);
-        Ok(())
+        self.site.launch(self.command()?)
     }
 
     async fn wait_until_ready(&mut self) -> Result<(), Failure> {
-        let (address, until) = (self.address(), Instant::now() + START_LIMIT);
-        let process = self.process.as_mut().ok_or("ZooKeeper is stopped")?;
-        loop {
-            let serves = serves(&address).await;
-            if let Some(status) = process.exited()? {
-                return Err(process.failure(&format!("ended with {status} while starting")));
-            }
-            if serves {
-                return Ok(());
-            }
-            if Instant::now() > until {
-                return Err(process.failure(&format!("was not ready within {} s", START_LIMIT.as_secs())));
-            }
-            sleep(Duration::from_millis(50)).await;
-        }
+        let address = self.address();
+        self.site.process_mut()?.wait_until(START_LIMIT, || serves(&address)).await
     }
 
     fn command(&self) -> Result<Command, Failure> {
         let class_path = self.version.class_path()?;
-        let home = self.home.path();
-        let data = home.join("data");
+        let data = self.site.data();
         fs::create_dir_all(&data)?;
         fs::write(data.join("myid"), self.id.to_string())?;
-        let config = home.join("zoo.cfg");
+        let config = self.site.home().join("zoo.cfg");
         let settings = format!(
             "dataDir={}\nclientPort={}\nclientPortAddress=127.0.0.1\ntickTime=2000\ninitLimit=30\nsyncLimit=30\n\
              maxClientCnxns=0\nadmin.enableServer=false\n{}",
             data.display(),
-            self.port,
+            self.site.port(),
             self.members
         );
         fs::write(&config, settings)?;
@@ -167,6 +129,10 @@ impl ZookeeperServer {
             .arg(config);
         Ok(java)
     }
+}
+
+fn site() -> Result<Site, Failure> {
+    Site::new("ZooKeeper", &OFFSETS, STOP_LIMIT)
 }
 
 /// Whether the server there tells its mode, which it does once it serves.
