@@ -4,20 +4,18 @@
 mod conformance;
 mod consul_harness;
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use causeway::config::Secret;
 use causeway::guard::Scope;
 use causeway::registries::ViewEvent;
 use causeway::registries::consul::ConsulSettings;
 use causeway_test_support::consul::ConsulOptions;
+use conformance::around::{Around, LIMIT};
 use conformance::stories::{self, Guarded, Restarts, Stranger};
 use conformance::{Harness, Inst, Patterns, Route, Running};
 use consul_harness::ConsulHarness;
 use tokio::sync::Mutex;
 
-const LIMIT: Duration = Duration::from_secs(60);
 const READER: &str = "0d6b5f0a-51f5-4c7e-8d5b-1a1f3d8f6c01";
 const ALL: &str = "service_prefix \"\" { policy = \"read\" } node_prefix \"\" { policy = \"read\" }";
 
@@ -121,29 +119,15 @@ impl Asking {
 }
 
 #[async_trait]
-impl Harness for Asking {
-    async fn route(&self) -> Route {
+impl Around for Asking {
+    type Inner = ConsulHarness;
+
+    fn inner(&self) -> &ConsulHarness {
+        &self.harness
+    }
+
+    async fn usual_route(&self) -> Route {
         self.route_as(Some(READER)).await
-    }
-
-    async fn namespace(&self) -> String {
-        self.harness.namespace().await
-    }
-
-    async fn put(&self, namespace: &str, instance: &Inst) {
-        self.harness.put(namespace, instance).await;
-    }
-
-    async fn remove(&self, namespace: &str, instance: &Inst) {
-        self.harness.remove(namespace, instance).await;
-    }
-
-    fn limit(&self) -> Duration {
-        LIMIT
-    }
-
-    fn is_own_metadata(&self, key: &str) -> bool {
-        self.harness.is_own_metadata(key)
     }
 }
 

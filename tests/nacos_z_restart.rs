@@ -4,20 +4,16 @@
 mod conformance;
 mod nacos_harness;
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use causeway::config::Secret;
 use causeway::registries::ViewEvent;
 use causeway::registries::nacos::NacosSettings;
 use causeway_test_support::nacos::{ADMIN_PASSWORD, ADMIN_USER, NacosOptions, NacosServer};
+use conformance::around::{Around, LIMIT};
 use conformance::stories::{self, Guarded, Restarts, Stranger};
 use conformance::{Harness, Inst, Patterns, Route, Running};
 use nacos_harness::NacosHarness;
 use tokio::sync::Mutex;
-
-/// Long enough for a start on a busy machine.
-const LIMIT: Duration = Duration::from_secs(60);
 
 struct Own {
     server: Mutex<NacosServer>,
@@ -48,29 +44,11 @@ impl Own {
 }
 
 #[async_trait]
-impl Harness for Own {
-    async fn route(&self) -> Route {
-        self.harness.route().await
-    }
+impl Around for Own {
+    type Inner = NacosHarness;
 
-    async fn namespace(&self) -> String {
-        self.harness.namespace().await
-    }
-
-    async fn put(&self, namespace: &str, instance: &Inst) {
-        self.harness.put(namespace, instance).await;
-    }
-
-    async fn remove(&self, namespace: &str, instance: &Inst) {
-        self.harness.remove(namespace, instance).await;
-    }
-
-    fn limit(&self) -> Duration {
-        LIMIT
-    }
-
-    fn is_own_metadata(&self, key: &str) -> bool {
-        self.harness.is_own_metadata(key)
+    fn inner(&self) -> &NacosHarness {
+        &self.harness
     }
 }
 

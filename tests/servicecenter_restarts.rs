@@ -12,11 +12,11 @@ use causeway::guard::Scope;
 use causeway::registries::ViewEvent;
 use causeway::registries::servicecenter::ServiceCenterSettings;
 use causeway_test_support::servicecenter::ServiceCenterOptions;
+use conformance::around::{Around, LIMIT};
 use conformance::stories::{self, Guarded, Restarts, Stranger};
 use conformance::{Harness, Inst, Patterns, Route, Running};
 use servicecenter_harness::ServiceCenterHarness;
 
-const LIMIT: Duration = Duration::from_secs(60);
 const READER: &str = "reader";
 const PASSWORD: &str = "Reading_is_allowed_1";
 
@@ -80,33 +80,15 @@ impl Asking {
 }
 
 #[async_trait]
-impl Harness for Asking {
-    async fn route(&self) -> Route {
+impl Around for Asking {
+    type Inner = ServiceCenterHarness;
+
+    fn inner(&self) -> &ServiceCenterHarness {
+        &self.harness
+    }
+
+    async fn usual_route(&self) -> Route {
         self.route_as(Some((READER, PASSWORD))).await
-    }
-
-    async fn namespace(&self) -> String {
-        self.harness.namespace().await
-    }
-
-    async fn put(&self, namespace: &str, instance: &Inst) {
-        self.harness.put(namespace, instance).await;
-    }
-
-    async fn remove(&self, namespace: &str, instance: &Inst) {
-        self.harness.remove(namespace, instance).await;
-    }
-
-    fn limit(&self) -> Duration {
-        LIMIT
-    }
-
-    fn is_own_metadata(&self, key: &str) -> bool {
-        self.harness.is_own_metadata(key)
-    }
-
-    fn is_own_pair(&self, key: &str, value: &str) -> bool {
-        self.harness.is_own_pair(key, value)
     }
 }
 

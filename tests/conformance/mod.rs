@@ -9,6 +9,7 @@
     reason = "each test file compiles it, and uses what its registry can do"
 )]
 
+pub mod around;
 pub mod destination;
 pub mod interest;
 pub mod scenarios;
