@@ -228,8 +228,7 @@ async fn five_thousand_targets_that_change_within_a_second_cost_few_documents() 
         stage.register(&format!("s{n:03}"), (0..10).map(host));
     };
     (0..SERVICES).for_each(|n| register(n, 1.0));
-    let deployment = stage.deploy(ONE_NODE);
-    deployment.until_ready().await;
+    let deployment = stage.ready(ONE_NODE).await;
     assert_eq!(stage.kong.all_targets().len(), 10 * SERVICES);
     assert_few(&documents(&stage.kong), SERVICES);
 

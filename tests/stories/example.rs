@@ -117,8 +117,7 @@ async fn a_change_costs_one_write_for_each_upstream_that_holds_it_and_a_second_s
     deployment.stop().await;
 
     stage.kong.reset_counts();
-    let second_start = stage.deploy(&document());
-    second_start.until_ready().await;
+    let second_start = stage.ready(&document()).await;
     second_start.after_audits(2).await;
     assert_eq!(stage.writes(), [""; 0]);
     second_start.stop().await;

@@ -106,8 +106,7 @@ fn set_everything(kong: &KongStandIn) {
 async fn ten_audits_leave_a_persons_settings_and_foreign_weights_and_put_a_weight_of_ours_right() {
     let stage = Stage::new().await;
     stage.register("orders", ["10.0.0.1", "10.0.0.2"].map(instance));
-    let deployment = stage.deploy(CONFIG);
-    deployment.until_ready().await;
+    let deployment = stage.ready(CONFIG).await;
     let kong = &stage.kong;
     set_everything(kong);
     let all = || [kong.services(), kong.upstreams(), kong.all_targets()].concat();
@@ -132,8 +131,7 @@ async fn ten_audits_leave_a_persons_settings_and_foreign_weights_and_put_a_weigh
 async fn a_target_put_by_hand_where_an_instance_comes_up_counts_as_present() {
     let stage = Stage::new().await;
     stage.register("orders", [instance("10.0.0.1")]);
-    let deployment = stage.deploy(CONFIG);
-    deployment.until_ready().await;
+    let deployment = stage.ready(CONFIG).await;
     stage.kong.seed_target(UPSTREAM, &json!({ "target": "10.0.0.2:8080", "weight": 7 }));
     let by_hand = stage.foreign();
     deployment.after_audits(2).await;

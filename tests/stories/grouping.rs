@@ -2,30 +2,19 @@
 
 use causeway_test_support::kong::{Kind, KongStandIn};
 
+use crate::document::Document;
 use crate::stage::{Deployment, Stage, note_orphans, of_version};
 
 const LONG_HOLD: &str = "10m";
 const HOLD: &str = "300ms";
 
 fn document(entry: &str, hold: &str) -> String {
-    format!(
-        r#"
-version: 1
-owner: me
-registries: [ {{ name: r, type: nacos, addresses: ["127.0.0.1:1"], protect: {{ hold: {hold}, max_shrink: 1 }} }} ]
-gateways: [ {{ name: kong, type: kong, addresses: ["KONG"], retire_after: 300ms }} ]
-defaults: {{ group_by: version }}
-tasks: [ {{ name: t, source: r, destination: kong, match: [ {{ service: "*", {entry} }} ] }} ]
-methods: [ {{ type: watch, enable: true }}, {{ type: pull, enable: true, interval: 200ms }} ]
-health_check: {{ enable: false }}
-"#
-    )
+    let entry = &format!(r#"service: "*", {entry}"#);
+    Document { hold, audit: "200ms", defaults: "group_by: version", entry, ..Document::default() }.text()
 }
 
 async fn ready(stage: &Stage, entry: &str, hold: &str) -> Deployment {
-    let deployment = stage.deploy(&document(entry, hold));
-    deployment.until_ready().await;
-    deployment
+    stage.ready(&document(entry, hold)).await
 }
 
 /// One instance of each of these versions, at an address of its own.

@@ -8,6 +8,7 @@ mod registry;
 
 mod crashes;
 mod dbless;
+mod document;
 mod example;
 mod faults;
 mod filling;

@@ -41,8 +41,7 @@ async fn when_all_are_unhealthy_all_are_kept() {
     let stage = Stage::new().await;
     let fleet = || ["10.0.0.1", "10.0.0.2", "10.0.0.3"].map(|host| of_version(host, "1"));
     stage.register("orders", fleet());
-    let deployment = stage.deploy(&document("200ms"));
-    deployment.until_ready().await;
+    let deployment = stage.ready(&document("200ms")).await;
     stage.kong.reset_counts();
     stage.register("orders", fleet().map(ill));
     deployment.after_audits(4).await;
@@ -62,8 +61,7 @@ async fn when_all_are_unhealthy_all_are_kept() {
 async fn a_lone_instance_that_changes_its_version_moves_at_once() {
     let stage = Stage::new().await;
     stage.register("orders", [of_version("10.0.0.1", "1")]);
-    let deployment = stage.deploy(&document(LONG_HOLD));
-    deployment.until_ready().await;
+    let deployment = stage.ready(&document(LONG_HOLD)).await;
     stage.kong.reset_counts();
     stage.register("orders", [of_version("10.0.0.1", "2")]);
     stage.until_targets("r.default.orders.v2", &["10.0.0.1:8080"]).await;
@@ -130,8 +128,7 @@ async fn never_hindered(deployment: &Deployment) {
 async fn a_rolling_restart_of_forty_services_is_neither_held_nor_opens_the_breaker() {
     let stage = Stage::new().await;
     everywhere(&stage, 0, false);
-    let deployment = stage.deploy(&document(LONG_HOLD));
-    deployment.until_ready().await;
+    let deployment = stage.ready(&document(LONG_HOLD)).await;
     let roll = async {
         for count in 1..=REPLICAS {
             everywhere(&stage, count, true);
@@ -154,8 +151,7 @@ async fn a_rolling_restart_of_forty_services_is_neither_held_nor_opens_the_break
 async fn nor_does_one_that_takes_the_old_ones_down_first() {
     let stage = Stage::new().await;
     everywhere(&stage, 0, false);
-    let deployment = stage.deploy(&document("200ms"));
-    deployment.until_ready().await;
+    let deployment = stage.ready(&document("200ms")).await;
     tokio::time::sleep(Duration::from_millis(400)).await;
     let roll = async {
         for service in 0..10 {

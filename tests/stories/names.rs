@@ -51,8 +51,7 @@ async fn every_name_gets_objects_of_its_own_and_can_be_read_back() {
     for (index, key) in keys().iter().enumerate() {
         stage.register_in(&key.namespace, &key.service, [instance(&format!("10.0.1.{index}"))]);
     }
-    let deployment = stage.deploy(CONFIG);
-    deployment.until_ready().await;
+    let deployment = stage.ready(CONFIG).await;
     let task = deployment.task();
     assert!(task.conflicts.is_empty() && task.failing.is_empty() && task.waiting.is_empty(), "{task:#?}");
     assert_eq!((stage.kong.services().len(), stage.kong.upstreams().len()), (keys().len(), keys().len()));
@@ -68,8 +67,7 @@ async fn every_name_gets_objects_of_its_own_and_can_be_read_back() {
     deployment.stop().await;
 
     stage.kong.reset_counts();
-    let again = stage.deploy(CONFIG);
-    again.until_ready().await;
+    let again = stage.ready(CONFIG).await;
     again.after_audits(2).await;
     assert_eq!(stage.writes(), [""; 0], "marks are read back as they were written");
     again.stop().await;
@@ -107,16 +105,14 @@ async fn an_upstream_of_2500_targets() {
     let stage = Stage::new().await;
     let fleet = |count: usize| (0..count).map(|n| instance(&format!("10.{}.{}.1", n / 250, n % 250)));
     stage.register("fleet", fleet(2500));
-    let deployment = stage.deploy(CONFIG);
-    deployment.until_ready().await;
+    let deployment = stage.ready(CONFIG).await;
     const UPSTREAM: &str = "r.default.fleet.default";
     assert_eq!(stage.kong.weights(UPSTREAM).len(), 2500);
     assert_eq!(stage.writes().len(), 2502);
     deployment.stop().await;
 
     stage.kong.reset_counts();
-    let again = stage.deploy(CONFIG);
-    again.until_ready().await;
+    let again = stage.ready(CONFIG).await;
     again.after_audits(2).await;
     assert_eq!(stage.writes(), [""; 0], "every page was read");
     // What stood when it started is the level: less than that goes when the registry has been trusted for long enough.

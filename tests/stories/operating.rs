@@ -30,8 +30,7 @@ async fn a_weight_changed_by_hand_is_put_right_within_a_rotation() {
     let stage = Stage::new().await;
     let names: Vec<String> = (0..5).map(|n| format!("s{n}")).collect();
     names.iter().for_each(|name| stage.register(name, ["10.0.0.1", "10.0.0.2"].map(instance)));
-    let deployment = stage.deploy(&document("1s"));
-    deployment.until_ready().await;
+    let deployment = stage.ready(&document("1s")).await;
     for name in &names {
         let upstream = format!("r.default.{name}.default");
         let id = stage.kong.targets(&upstream)[0]["id"].as_str().unwrap().to_owned();
@@ -60,8 +59,7 @@ async fn an_audit_without_findings_reads_each_list_once_and_writes_nothing() {
     const SERVICES: usize = 20;
     let stage = Stage::new().await;
     (0..SERVICES).for_each(|n| stage.register(&format!("s{n:02}"), [instance("10.0.0.1")]));
-    let deployment = stage.deploy(&document("2s"));
-    deployment.until_ready().await;
+    let deployment = stage.ready(&document("2s")).await;
     deployment.after_audits(1).await;
     stage.kong.reset_counts();
     let (begun, before) = (Instant::now(), deployment.audits());

@@ -4,36 +4,20 @@ use causeway_test_support::kong::{Kind, KongStandIn};
 use http::Method;
 use serde_json::{Value, json};
 
+use crate::document::Document;
 use crate::program::{Desk, fleet};
 use crate::stage::{Deployment, Stage, instance, of_version, weighing};
 
 const UPSTREAM: &str = "r.default.orders.default";
 
-/// A task with these settings.
-fn document(settings: &str) -> String {
-    format!(
-        r#"
-version: 1
-owner: me
-registries: [ {{ name: r, type: nacos, addresses: ["127.0.0.1:1"], protect: {{ hold: 300ms, max_shrink: 1 }} }} ]
-gateways: [ {{ name: kong, type: kong, addresses: ["KONG"], retire_after: 300ms }} ]
-tasks:
-  - name: t
-    source: r
-    destination: kong
-    {settings}
-    match:
-      - {{ namespace: default, service: "*", groups: [ {{ name: v1, metadata: {{ version: "1" }} }} ] }}
-methods: [ {{ type: watch, enable: true }}, {{ type: pull, enable: true, interval: 200ms }} ]
-health_check: {{ enable: false }}
-"#
-    )
+/// A task with this setting.
+fn document(task: &str) -> String {
+    let entry = r#"namespace: default, service: "*", groups: [ { name: v1, metadata: { version: "1" } } ]"#;
+    Document { audit: "200ms", task, entry, ..Document::default() }.text()
 }
 
 async fn ready(stage: &Stage, settings: &str) -> Deployment {
-    let deployment = stage.deploy(&document(settings));
-    deployment.until_ready().await;
-    deployment
+    stage.ready(&document(settings)).await
 }
 
 fn patch(stage: &Stage, path: &str, body: &Value) {

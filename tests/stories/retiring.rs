@@ -6,27 +6,19 @@ use causeway_test_support::kong::{Kind, KongStandIn, Operation};
 use http::Method;
 use serde_json::{Value, json};
 
+use crate::document::Document;
 use crate::stage::{Deployment, Stage, instance, note_orphans, of_version};
 
 const RETIRE_AFTER: Duration = Duration::from_secs(1);
 const UPSTREAM: &str = "r.default.orders.default";
 
 fn document(service: &str, groups: &str) -> String {
-    format!(
-        r#"
-version: 1
-owner: me
-registries: [ {{ name: r, type: nacos, addresses: ["127.0.0.1:1"], protect: {{ hold: 300ms, max_shrink: 1 }} }} ]
-gateways: [ {{ name: kong, type: kong, addresses: ["KONG"], retire_after: 1s }} ]
-tasks:
-  - name: t
-    source: r
-    destination: kong
-    match: [ {{ namespace: default, service: "{service}", groups: [ {groups} ] }} ]
-methods: [ {{ type: watch, enable: true }}, {{ type: pull, enable: true, interval: 300ms }} ]
-health_check: {{ enable: false }}
-"#
-    )
+    document_retiring_after("1s", service, groups)
+}
+
+fn document_retiring_after(retire_after: &str, service: &str, groups: &str) -> String {
+    let entry = &format!(r#"namespace: default, service: "{service}", groups: [ {groups} ]"#);
+    Document { retire_after, entry, ..Document::default() }.text()
 }
 
 const V1: &str = r#"{ name: v1, metadata: { version: "1" } }"#;
@@ -35,9 +27,7 @@ const V2: &str = r#"{ name: v2, metadata: { version: "2" } }"#;
 async fn with_orders(stage: &Stage, document: &str) -> Deployment {
     stage.register("orders", [of_version("10.0.0.1", "1"), of_version("10.0.0.2", "2")]);
     stage.register("stock", [instance("10.0.1.1")]);
-    let deployment = stage.deploy(document);
-    deployment.until_ready().await;
-    deployment
+    stage.ready(document).await
 }
 
 /// When an entity of this name was deleted.
@@ -122,7 +112,7 @@ async fn a_service_that_comes_back_in_time_keeps_its_upstream() {
     // Long enough to come back within it on a slow machine.
     const LONG: Duration = Duration::from_secs(10);
     let stage = Stage::new().await;
-    let document = document("*", "").replace("retire_after: 1s", "retire_after: 10s");
+    let document = document_retiring_after("10s", "*", "");
     let deployment = with_orders(&stage, &document).await;
     let id = stage.kong.entity(Kind::Upstreams, UPSTREAM).unwrap()["id"].clone();
     stage.deregister("orders");

@@ -4,6 +4,7 @@ use causeway_test_support::kong::{Kind, KongStandIn};
 use http::Method;
 use serde_json::{Value, json};
 
+use crate::document::Document;
 use crate::registry::ModelRegistry;
 use crate::stage::{Deployment, Stage, instance, of_version};
 
@@ -11,21 +12,8 @@ const ORDERS: &str = "r.default.orders";
 
 /// `service` says which services the entry fits, `keys` what else stands in it.
 fn document(service: &str, keys: &str) -> String {
-    format!(
-        r#"
-version: 1
-owner: me
-registries: [ {{ name: r, type: nacos, addresses: ["127.0.0.1:1"], protect: {{ hold: 300ms, max_shrink: 1 }} }} ]
-gateways: [ {{ name: kong, type: kong, addresses: ["KONG"], retire_after: 300ms }} ]
-tasks:
-  - name: t
-    source: r
-    destination: kong
-    match: [ {{ namespace: default, service: "{service}", {keys} }} ]
-methods: [ {{ type: watch, enable: true }}, {{ type: pull, enable: true, interval: 300ms }} ]
-health_check: {{ enable: false }}
-"#
-    )
+    let entry = &format!(r#"namespace: default, service: "{service}", {keys}"#);
+    Document { entry, ..Document::default() }.text()
 }
 
 const GROUPS: &str =
@@ -42,9 +30,7 @@ async fn with_and_without_a_database() -> [Stage; 2] {
 
 async fn deploy(stage: &Stage, document: &str) -> Deployment {
     stage.register("orders", [of_version("10.0.0.1", "1"), of_version("10.0.0.2", "2")]);
-    let deployment = stage.deploy(document);
-    deployment.until_ready().await;
-    deployment
+    stage.ready(document).await
 }
 
 fn route(stage: &Stage, name: &str) -> Value {
@@ -107,8 +93,7 @@ async fn a_header_chooses_the_group(stage: &Stage) {
     deployment.stop().await;
 
     stage.kong.reset_counts();
-    let second = stage.deploy(&document);
-    second.until_ready().await;
+    let second = stage.ready(&document).await;
     second.after_audits(2).await;
     assert_eq!(stage.writes(), [""; 0]);
     second.stop().await;

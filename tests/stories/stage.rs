@@ -52,6 +52,13 @@ impl Stage {
         self.deploy_on(document, &self.registry)
     }
 
+    /// As [`Stage::deploy`], when its first pass is done.
+    pub async fn ready(&self, document: &str) -> Deployment {
+        let deployment = self.deploy(document);
+        deployment.until_ready().await;
+        deployment
+    }
+
     /// As [`Stage::deploy`], reading another registry.
     pub fn deploy_on(&self, document: &str, registry: &ModelRegistry) -> Deployment {
         Self::start(&self.parse(document), registry)

@@ -6,6 +6,7 @@ use causeway_test_support::kong::Kind;
 use http::Method;
 use serde_json::{Value, json};
 
+use crate::document::Document;
 use crate::stage::{Deployment, Stage};
 
 const ORDERS: &str = "r.default.orders";
@@ -13,21 +14,8 @@ const UPSTREAM: &str = "r.default.orders.default";
 
 /// A task with this template for services. `hold` is for what vanishes.
 fn document(service: &str, hold: &str) -> String {
-    format!(
-        r#"
-version: 1
-owner: me
-registries: [ {{ name: r, type: nacos, addresses: ["127.0.0.1:1"], protect: {{ hold: {hold}, max_shrink: 1 }} }} ]
-gateways: [ {{ name: kong, type: kong, addresses: ["KONG"], retire_after: 300ms }} ]
-tasks:
-  - name: t
-    source: r
-    destination: kong
-    match: [ {{ namespace: default, service: "*", kong: {{ service: {{ {service} }} }} }} ]
-methods: [ {{ type: watch, enable: true }}, {{ type: pull, enable: true, interval: 300ms }} ]
-health_check: {{ enable: false }}
-"#
-    )
+    let entry = &format!(r#"namespace: default, service: "*", kong: {{ service: {{ {service} }} }}"#);
+    Document { hold, entry, ..Document::default() }.text()
 }
 
 const PROTOCOL: &str = "protocol: { metadata: protocol, else: http }, tls_verify: false, retries: 2";
@@ -40,9 +28,7 @@ fn with(host: &str, metadata: &[(&str, &str)]) -> Instance {
 
 async fn deploy(stage: &Stage, document: &str, instances: &[Instance]) -> Deployment {
     stage.register("orders", instances.to_vec());
-    let deployment = stage.deploy(document);
-    deployment.until_ready().await;
-    deployment
+    stage.ready(document).await
 }
 
 fn service(stage: &Stage) -> Value {
@@ -113,8 +99,7 @@ async fn what_nobody_says_stays_as_it_stands() {
     deployment.stop().await;
 
     // A field that is taken out of the template is its user's from then on.
-    let deployment = stage.deploy(&document("retries: 2", "300ms"));
-    deployment.until_ready().await;
+    let deployment = stage.ready(&document("retries: 2", "300ms")).await;
     let path = format!("/services/{ORDERS}");
     let (status, _) = stage.kong.direct(
         &Method::PATCH,
@@ -154,8 +139,7 @@ async fn targets_stand_at_the_port_that_the_metadata_says() {
     deployment.stop().await;
 
     stage.kong.reset_counts();
-    let second = stage.deploy(&document);
-    second.until_ready().await;
+    let second = stage.ready(&document).await;
     second.after_audits(2).await;
     assert_eq!(stage.writes(), [""; 0]);
     second.stop().await;

@@ -7,8 +7,9 @@ use http::Method;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use crate::document::Document;
 use crate::example;
-use crate::stage::{Deployment, Stage, of_version};
+use crate::stage::{Stage, of_version};
 
 /// How late a worker changes over at most; `retire_after` is a little more. Both are 15 times less than they would be.
 const LATENESS: Duration = Duration::from_millis(900);
@@ -18,21 +19,8 @@ const WORKERS: usize = 4;
 const HOURS: Duration = Duration::from_secs(3600);
 
 fn document(retire_after: &str, services: &str, groups: &str) -> String {
-    format!(
-        r#"
-version: 1
-owner: me
-registries: [ {{ name: r, type: nacos, addresses: ["127.0.0.1:1"], protect: {{ hold: 200ms, max_shrink: 1 }} }} ]
-gateways: [ {{ name: kong, type: kong, addresses: ["KONG"], retire_after: {retire_after} }} ]
-tasks:
-  - name: t
-    source: r
-    destination: kong
-    match: [ {{ namespace: default, service: "{services}", groups: [ {groups} ] }} ]
-methods: [ {{ type: watch, enable: true }}, {{ type: pull, enable: true, interval: 300ms }} ]
-health_check: {{ enable: false }}
-"#
-    )
+    let entry = &format!(r#"namespace: default, service: "{services}", groups: [ {groups} ]"#);
+    Document { hold: "200ms", retire_after, entry, ..Document::default() }.text()
 }
 
 const FIRST_GROUPS: &str =
@@ -96,18 +84,12 @@ async fn until_stands(stage: &Stage, names: &[String], group: &str) {
         .await;
 }
 
-async fn deployed(stage: &Stage, document: &str) -> Deployment {
-    let deployment = stage.deploy(document);
-    deployment.until_ready().await;
-    deployment
-}
-
 /// Everything that makes upstreams retire: a group renamed while somebody uses it, one dropped, services that leave, an entry
 /// that goes.
 async fn retire_in_many_ways(stage: &Stage, fleet: &Fleet, retire_after: &str) {
     let all = fleet.all();
-    deployed(stage, &document(retire_after, "*", FIRST_GROUPS)).await.stop().await;
-    let deployment = deployed(stage, &document(retire_after, "*", RENAMED)).await;
+    stage.ready(&document(retire_after, "*", FIRST_GROUPS)).await.stop().await;
+    let deployment = stage.ready(&document(retire_after, "*", RENAMED)).await;
     until_stands(stage, &all, "stable").await;
     lead_shops(stage, &all, |name| format!("r.default.{name}.stable"));
     until_gone(stage, &all, "v1").await;
@@ -163,7 +145,7 @@ async fn seen_while_retiring(fleet: Fleet, retire_after: &str, lateness: Duratio
         let host = |version: &str| of_version(&format!("10.{version}.0.{n}"), version);
         stage.register(name, [host("1"), host("2")]);
     }
-    deployed(&stage, &document(retire_after, "*", FIRST_GROUPS)).await.stop().await;
+    stage.ready(&document(retire_after, "*", FIRST_GROUPS)).await.stop().await;
     put_shops(&stage, &fleet);
     stage.kong.faults().set_seed(7);
     stage.kong.faults().chance(Scope::Writes, 0.05, Fault::Status(500));

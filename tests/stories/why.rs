@@ -212,8 +212,7 @@ async fn what_is_held_and_what_retires_is_told_with_its_times() {
     let stage = Stage::new().await;
     let document = HELD.replace("\"SECOND\", ", "");
     stage.register("orders", [of_version("10.0.0.1", "1"), of_version("10.0.0.2", "2")]);
-    let deployment = stage.deploy(&document);
-    deployment.until_ready().await;
+    let deployment = stage.ready(&document).await;
     stage.register("orders", [of_version("10.0.0.1", "1")]);
     deployment.until("it is held", |status| status.tasks[0].held.len() == 1).await;
     let orders = chain(&deployment, "orders").await;
