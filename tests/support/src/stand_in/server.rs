@@ -20,6 +20,7 @@ use tokio_rustls::TlsAcceptor;
 use super::conn::{Connection, ResetSwitch};
 use super::faults::{Fault, Faults};
 use super::record::Log;
+use crate::ports::Ports;
 
 /// How often a port that was just given up is tried again.
 const REBIND_TRIES: usize = 50;
@@ -69,7 +70,8 @@ pub(crate) trait StandIn: Send + Sync + 'static {
 
 /// A stand-in that listens, until it is dropped.
 pub(crate) struct Listening {
-    addr: SocketAddr,
+    /// Its own while it is stopped, too.
+    ports: Ports,
     tls: Option<TlsAcceptor>,
     server: Mutex<Option<JoinHandle<()>>>,
 }
@@ -80,16 +82,15 @@ impl Listening {
     /// # Panics
     /// When no port can be had; a test can't go on without.
     pub(crate) async fn start(stand_in: Arc<impl StandIn>, tls: Option<TlsAcceptor>) -> Self {
-        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let listener = bind(any).await.unwrap_or_else(|error| panic!("no port for the stand-in: {error}"));
-        let addr = listener.local_addr().unwrap_or(any);
-        let listening = Self { addr, tls, server: Mutex::default() };
-        listening.listen(stand_in, listener);
+        let ports = Ports::reserve("the stand-in", &[0]);
+        let ports = ports.unwrap_or_else(|error| panic!("no port for the stand-in: {error}"));
+        let listening = Self { ports, tls, server: Mutex::default() };
+        listening.listen(stand_in).await;
         listening
     }
 
     pub(crate) fn addr(&self) -> SocketAddr {
-        self.addr
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.ports.base()))
     }
 
     /// Stops listening and cuts every connection.
@@ -108,12 +109,12 @@ impl Listening {
     /// When something else has taken the port.
     pub(crate) async fn restart(&self, stand_in: Arc<impl StandIn>) {
         self.stop().await;
-        let listener =
-            bind(self.addr).await.unwrap_or_else(|error| panic!("{} is taken: {error}", self.addr));
-        self.listen(stand_in, listener);
+        self.listen(stand_in).await;
     }
 
-    fn listen(&self, stand_in: Arc<impl StandIn>, listener: TcpListener) {
+    async fn listen(&self, stand_in: Arc<impl StandIn>) {
+        let addr = self.addr();
+        let listener = bind(addr).await.unwrap_or_else(|error| panic!("{addr} is taken: {error}"));
         let server = tokio::spawn(serve(stand_in, listener, self.tls.clone()));
         *self.server() = Some(server);
     }
