@@ -14,6 +14,7 @@ pub mod file;
 mod http;
 mod metadata;
 pub mod nacos;
+mod namespace;
 pub mod polaris;
 mod server;
 pub mod servicecenter;

@@ -25,6 +25,17 @@ pub(super) struct Server {
 }
 
 impl Addressing {
+    /// Reads all addresses of a registry.
+    ///
+    /// # Errors
+    /// As [`Addressing::parse`], and that there are none.
+    pub(super) fn servers(&self, addresses: &[String], tls: bool) -> Result<Vec<Server>, String> {
+        if addresses.is_empty() {
+            return Err(format!("a {} registry needs at least one address", self.registry));
+        }
+        addresses.iter().map(|address| self.parse(address, tls)).collect()
+    }
+
     /// Reads `host`, `host:port`, `http://…` and `https://…`, with an optional path. Without a scheme `tls` decides.
     ///
     /// # Errors
@@ -98,6 +109,17 @@ mod tests {
             assert!(told.starts_with(&format!("the X address `{address}` ")), "{told}");
         }
         assert!(BARE.parse("u:p@host", false).unwrap_err().ends_with("use `token`"));
+    }
+
+    #[test]
+    fn one_address_at_least_is_needed_and_each_must_be_good() {
+        let servers = |addresses: &[&str]| {
+            BARE.servers(&addresses.iter().map(|address| (*address).to_owned()).collect::<Vec<_>>(), false)
+        };
+        let labels = servers(&["a", "b:1"]).unwrap().into_iter().map(|server| server.label);
+        assert_eq!(labels.collect::<Vec<_>>(), ["a:8500", "b:1"]);
+        assert_eq!(servers(&[]).unwrap_err(), "a X registry needs at least one address");
+        assert!(servers(&["a", "host:x"]).unwrap_err().contains("`host:x`"));
     }
 
     proptest! {

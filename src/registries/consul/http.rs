@@ -8,19 +8,16 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Response, StatusCode};
 
 use super::{ConsulError, ConsulSettings};
-use crate::registries::http::root_cause;
+use crate::registries::http::{CONNECT_TIMEOUT, quoted, root_cause};
 use crate::registries::server::Server;
 use crate::registries::tls::Trust;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// For an answer at once. A list of 10,000 services from a busy server takes a while.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// What an answer may take beyond its wait, to which the server adds up to a sixteenth.
 const MARGIN: Duration = Duration::from_secs(4);
 /// Connections without a query; they count in the server's limit as the others do.
 const IDLE_CONNECTIONS: usize = 32;
-/// So many characters of the server's words are quoted.
-const QUOTED: usize = 200;
 
 const INDEX: HeaderName = HeaderName::from_static("x-consul-index");
 const FILTERED: HeaderName = HeaderName::from_static("x-consul-results-filtered-by-acls");
@@ -155,7 +152,7 @@ async fn refusal(server: &Server, query: &Query, response: Response) -> ConsulEr
     let (server, what, status) = (server.label.clone(), query.what.clone(), response.status());
     // The status tells enough when the words are lost.
     let words = response.text().await.unwrap_or_default();
-    let message = words.trim().chars().take(QUOTED).collect();
+    let message = quoted(&words);
     match status {
         StatusCode::TOO_MANY_REQUESTS => ConsulError::Busy { server },
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => ConsulError::Denied { server, what, message },

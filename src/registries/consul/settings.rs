@@ -3,10 +3,8 @@
 use super::ConsulError;
 use super::places::MOST_PLACES;
 use crate::config::{Registry, Secret, Tls};
+use crate::registries::namespace::only_namespace;
 use crate::registries::server::{Addressing, Server};
-
-/// What the services of free Consul, which has no namespaces, are written under.
-const DEFAULT_NAMESPACE: &str = "default";
 
 /// Consul has no port of its own for TLS.
 const ADDRESSING: Addressing =
@@ -63,22 +61,11 @@ impl From<&Registry> for ConsulSettings {
 
 impl ConsulSettings {
     pub(super) fn servers(&self) -> Result<Vec<Server>, ConsulError> {
-        if self.addresses.is_empty() {
-            return Err(ConsulError::Settings("a Consul registry needs at least one address".to_owned()));
-        }
-        let parse = |address: &String| ADDRESSING.parse(address, self.tls.is_some());
-        self.addresses.iter().map(parse).collect::<Result<_, _>>().map_err(ConsulError::Settings)
+        ADDRESSING.servers(&self.addresses, self.tls.is_some()).map_err(ConsulError::Settings)
     }
 
     pub(super) fn namespace(&self) -> Result<String, ConsulError> {
-        match self.namespaces.as_slice() {
-            [] => Ok(DEFAULT_NAMESPACE.to_owned()),
-            [label] => Ok(label.clone()),
-            _ => Err(ConsulError::Settings(
-                "a Consul has no namespaces of its own: `namespaces` may hold one name, under which its services are written"
-                    .to_owned(),
-            )),
-        }
+        only_namespace("Consul", &self.namespaces).map_err(ConsulError::Settings)
     }
 }
 

@@ -10,15 +10,12 @@ use super::answer::{Applications, parse};
 use super::schedule::List;
 use super::{EurekaError, EurekaSettings};
 use crate::config::Secret;
-use crate::registries::http::root_cause;
+use crate::registries::http::{CONNECT_TIMEOUT, quoted, root_cause};
 use crate::registries::server::Server;
 use crate::registries::tls::Trust;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// A list of 10,000 instances from a busy server takes a while.
 const TIMEOUT: Duration = Duration::from_secs(15);
-/// So many characters of the server's words are quoted.
-const QUOTED: usize = 200;
 
 /// A client with our credentials.
 pub(super) struct Http {
@@ -83,7 +80,7 @@ fn refused(server: String, what: &'static str, status: StatusCode, body: &[u8]) 
         StatusCode::UNAUTHORIZED => EurekaError::Denied { server },
         StatusCode::FORBIDDEN => EurekaError::Forbidden { server, what },
         _ => {
-            let message = String::from_utf8_lossy(body).trim().chars().take(QUOTED).collect();
+            let message = quoted(&String::from_utf8_lossy(body));
             EurekaError::Refused { server, what, status: status.as_u16(), message }
         }
     }

@@ -4,10 +4,8 @@ use std::time::Duration;
 
 use super::EurekaError;
 use crate::config::{Registry, Secret, Tls};
+use crate::registries::namespace::only_namespace;
 use crate::registries::server::{Addressing, Server};
-
-/// Eureka has no namespaces; its services are written under this name.
-const DEFAULT_NAMESPACE: &str = "default";
 
 /// Spring Cloud serves the API below `/eureka`, Netflix' own server below `/eureka/v2`.
 const ADDRESSING: Addressing =
@@ -67,21 +65,10 @@ impl From<&Registry> for EurekaSettings {
 
 impl EurekaSettings {
     pub(super) fn servers(&self) -> Result<Vec<Server>, EurekaError> {
-        if self.addresses.is_empty() {
-            return Err(EurekaError::Settings("a Eureka registry needs at least one address".to_owned()));
-        }
-        let parse = |address: &String| ADDRESSING.parse(address, self.tls.is_some());
-        self.addresses.iter().map(parse).collect::<Result<_, _>>().map_err(EurekaError::Settings)
+        ADDRESSING.servers(&self.addresses, self.tls.is_some()).map_err(EurekaError::Settings)
     }
 
     pub(super) fn namespace(&self) -> Result<String, EurekaError> {
-        match self.namespaces.as_slice() {
-            [] => Ok(DEFAULT_NAMESPACE.to_owned()),
-            [label] => Ok(label.clone()),
-            _ => Err(EurekaError::Settings(
-                "a Eureka has no namespaces of its own: `namespaces` may hold one name, under which its services are written"
-                    .to_owned(),
-            )),
-        }
+        only_namespace("Eureka", &self.namespaces).map_err(EurekaError::Settings)
     }
 }

@@ -8,10 +8,9 @@ use reqwest::{Method, StatusCode};
 
 use super::NacosError;
 use super::address::Server;
-use crate::registries::http::root_cause;
+use crate::registries::http::{CONNECT_TIMEOUT, quoted, root_cause};
 use crate::registries::tls::Trust;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// A page of 10,000 services from a busy server takes a while.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -58,7 +57,7 @@ impl Reply {
         // Spring's own errors carry a time as well, so that no two of them are alike.
         let field = |name: &str| told.as_ref().and_then(|json| json[name].as_str());
         let message = field("message").or_else(|| field("error")).unwrap_or(&text);
-        let short: String = message.trim().chars().take(200).collect();
+        let short = quoted(message);
         if short.is_empty() { format!("status {}", self.status.as_u16()) } else { short }
     }
 }

@@ -9,16 +9,15 @@ use causeway_gateways::http::client_builder;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use super::address::Server;
 use super::answer::{self, Answer, Odd};
 use super::{PolarisError, PolarisSettings};
 use crate::config::Secret;
 use crate::model::{ServiceKey, Snapshot};
-use crate::registries::http::root_cause;
+use crate::registries::http::{CONNECT_TIMEOUT, root_cause};
+use crate::registries::server::Server;
 use crate::registries::tls::Trust;
 
 const TOKEN_HEADER: &str = "X-Polaris-Token";
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// The server answers from memory, so that more than this means that it doesn't answer.
 const TIMEOUT: Duration = Duration::from_secs(8);
 /// A connection over which nothing is asked for so long is not needed any more.
@@ -96,7 +95,7 @@ impl Client {
     }
 
     async fn ask_one(&self, server: &Server, question: &Value, what: &str) -> Result<Reply, PolarisError> {
-        let mut request = self.http.post(format!("{}/v1/Discover", server.url)).json(question);
+        let mut request = self.http.post(format!("{}/v1/Discover", server.base)).json(question);
         if let Some(token) = &self.token {
             request = request.header(TOKEN_HEADER, token.expose());
         }

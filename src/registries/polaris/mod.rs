@@ -25,9 +25,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
+use super::server::Server;
 use super::{Capabilities, Interest, MetadataKeys, Source, View, Weights};
 use crate::guard::Scope;
-use address::Server;
 use client::Client;
 use poller::Poller;
 use settings::Scopes;
@@ -58,7 +58,7 @@ impl Polaris {
     /// # Errors
     /// What in the settings can't be used: the addresses, the file of authorities.
     pub fn new(settings: PolarisSettings) -> Result<Self, PolarisError> {
-        let servers = Server::parse_all(&settings.addresses, settings.tls.is_some())?;
+        let servers = address::servers(&settings.addresses, settings.tls.is_some())?;
         Client::new(&settings, servers.clone())?;
         Ok(Self { settings, servers })
     }

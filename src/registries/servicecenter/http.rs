@@ -15,15 +15,12 @@ use super::copy::Question;
 use super::login::{Login, Pass};
 use super::{ServiceCenterError, ServiceCenterSettings};
 use crate::config::Secret;
-use crate::registries::http::root_cause;
+use crate::registries::http::{CONNECT_TIMEOUT, quoted, root_cause};
 use crate::registries::server::Server;
 use crate::registries::tls::Trust;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// A list of 10,000 services from a busy server takes a while.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// So many characters of the server's words are quoted.
-const QUOTED: usize = 200;
 const DOMAIN: HeaderName = HeaderName::from_static("x-domain-name");
 /// Every version of a service.
 const ALL_VERSIONS: &str = "0+";
@@ -204,7 +201,7 @@ impl Http {
         status: StatusCode,
         body: Bytes,
     ) -> Result<Bytes, ServiceCenterError> {
-        let (server, words) = (self.label(), || refusal_words(&body).chars().take(QUOTED).collect());
+        let (server, words) = (self.label(), || quoted(&refusal_words(&body)));
         match status {
             StatusCode::OK => Ok(body),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {

@@ -80,11 +80,7 @@ impl From<&Registry> for ServiceCenterSettings {
 
 impl ServiceCenterSettings {
     pub(super) fn servers(&self) -> Result<Vec<Server>, ServiceCenterError> {
-        if self.addresses.is_empty() {
-            return Err(wrong("a service-center registry needs at least one address"));
-        }
-        let parse = |address: &String| ADDRESSING.parse(address, self.tls.is_some());
-        self.addresses.iter().map(parse).collect::<Result<_, _>>().map_err(ServiceCenterError::Settings)
+        ADDRESSING.servers(&self.addresses, self.tls.is_some()).map_err(ServiceCenterError::Settings)
     }
 
     /// User and password, where there are any.

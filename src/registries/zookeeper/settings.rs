@@ -3,9 +3,7 @@
 use super::ZookeeperError;
 use super::ensemble::Ensemble;
 use crate::config::{Registry, Secret, ZookeeperLayout};
-
-/// A ZooKeeper knows no namespaces, so its services are in one of this name when no other is configured.
-const NAMESPACE: &str = "default";
+use crate::registries::namespace::only_namespace;
 
 /// Where a ZooKeeper is, who we are there, and how its nodes are read.
 #[derive(Clone, Debug, Default)]
@@ -63,15 +61,7 @@ impl ZookeeperSettings {
             (None, None) => None,
             _ => return wrong("a ZooKeeper with one of `user` and `password` needs both"),
         };
-        let namespace = match self.namespaces.as_slice() {
-            [] => NAMESPACE.to_owned(),
-            [one] => one.clone(),
-            _ => {
-                return wrong(
-                    "a ZooKeeper has no namespaces: `namespaces` may hold one name, which all its services are given",
-                );
-            }
-        };
+        let namespace = only_namespace("ZooKeeper", &self.namespaces).map_err(ZookeeperError::Settings)?;
         let ensemble = Ensemble::parse(&self.addresses)?;
         Ok(Checked { ensemble, digest, layout: self.layout, root: self.root.clone(), namespace })
     }
