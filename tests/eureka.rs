@@ -40,10 +40,12 @@ async fn what_only_eureka_has() {
     let harness = EurekaHarness::start(EurekaOptions::default()).await;
     an_operator_overrides_a_status(&harness).await;
     metadata_alone_changes(&harness).await;
+    a_swap_of_two_instances(&harness).await;
     a_lease_runs_out(&harness).await;
     ports_and_zones(&harness).await;
     names_in_capitals(&harness).await;
     any_of_several_addresses_serves(&harness).await;
+    connections_that_the_server_ends_after_a_hundred_questions_are_no_doubt(&harness).await;
 }
 
 async fn watching(harness: &EurekaHarness) -> Running {
@@ -166,6 +168,20 @@ async fn any_of_several_addresses_serves(harness: &EurekaHarness) {
     running.end().await;
 }
 
+/// Tomcat does so by default, and says so in the hundredth answer.
+async fn connections_that_the_server_ends_after_a_hundred_questions_are_no_doubt(harness: &EurekaHarness) {
+    let namespace = harness.namespace().await;
+    let often = EurekaSettings { poll_interval: Duration::from_millis(60), ..harness.settings.clone() };
+    let route = harness.route_with(often).await;
+    let running = Running::start(route, Patterns::of(&namespace, &["*"]), &namespace);
+    running.complete(LIMIT).await;
+    let mut events = running.view.subscribe();
+    sleep(Duration::from_secs(15)).await;
+    assert!(running.proxies[0].ever_open() >= 2, "it did end one");
+    assert!(events.try_recv().is_err());
+    running.end().await;
+}
+
 /// Servers answer from a cache of 30 s by default: what an older answer says brings nothing back, and nothing is told twice.
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_from_a_cache() {
@@ -184,6 +200,36 @@ async fn answers_from_a_cache() {
     running.shows(&harness, "orders", &orders[..1]).await;
     let told = std::iter::from_fn(|| events.try_recv().ok()).count();
     assert!((2..=3).contains(&told), "each change once, the two additions maybe apart: {told}");
+    running.end().await;
+}
+
+/// An operator may switch deltas off.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_without_deltas_is_read_whole_each_time() {
+    let harness = EurekaHarness::start(EurekaOptions { no_deltas: true, ..EurekaOptions::default() }).await;
+    assert!(harness.http.get("/eureka/apps/delta").await.is_err(), "it gives none");
+    let running = watching(&harness).await;
+    let mut events = running.view.subscribe();
+    let orders = Inst::new("orders", "10.0.0.1", 80);
+    for instance in [orders.clone(), orders.clone().weight(3.0)] {
+        harness.put("default", &instance).await;
+        running.shows(&harness, "orders", std::slice::from_ref(&instance)).await;
+    }
+    let told: Vec<ViewEvent> = std::iter::from_fn(|| events.try_recv().ok()).collect();
+    assert_eq!(told, [running.key("orders"), running.key("orders")].map(ViewEvent::Service));
+    running.end().await;
+}
+
+/// Two instances change places: the hash of a delta counts statuses only, and says that nothing is amiss.
+async fn a_swap_of_two_instances(harness: &EurekaHarness) {
+    let namespace = harness.namespace().await;
+    let (old, new) = (Inst::new("orders", "10.0.0.1", 80), Inst::new("orders", "10.0.0.2", 80));
+    harness.put(&namespace, &old).await;
+    let running = Running::start(harness.route().await, Patterns::of(&namespace, &["*"]), &namespace);
+    running.complete(LIMIT).await;
+    harness.put(&namespace, &new).await;
+    harness.remove(&namespace, &old).await;
+    running.shows(harness, "orders", &[new]).await;
     running.end().await;
 }
 
@@ -219,6 +265,7 @@ async fn credentials_and_restarts() {
     stories::credentials_wrong_then_right_then_revoked(&harness).await;
     harness.settings = user("tester", "tester");
     stories::a_restart(&harness, false).await;
+    stories::a_restart_between_two_questions(&harness).await;
     stories::a_minute_without_the_server(&harness).await;
     harness.stop_server().await;
 }

@@ -1,7 +1,11 @@
 //! The `file` registry plays the suite that every registry plays: a folder of files stands in for the server.
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
+#[path = "common/causeway.rs"]
+mod causeway;
 mod conformance;
+#[path = "conformance/end_to_end.rs"]
+mod end_to_end;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,8 +13,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use ::causeway::registries::file::FileRegistry;
 use async_trait::async_trait;
-use causeway::registries::file::FileRegistry;
 use conformance::{Harness, Inst, Route, Step, play, scenarios, stories};
 use serde_json::json;
 use tempfile::TempDir;
@@ -103,4 +107,12 @@ async fn every_scenario_without_a_connection() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fleet() {
     stories::a_fleet(&Folder::new()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn from_files_to_groups_in_kong() {
+    let harness = Folder::new();
+    let can = harness.route().await.source.capabilities();
+    let registry = format!("type: file, path: \"{}\"", harness.folder.path().display());
+    end_to_end::from_a_registry_to_groups_in_kong(&harness, can, &registry, end_to_end::Words::USUAL).await;
 }

@@ -58,14 +58,19 @@ async fn namespaces_are_listed_and_groups_stand_in_names() {
         (&two, "nsg-bare"),
         ("empty_ns", "nsg-default"),
     ];
-    for (namespace, service) in places {
-        harness.put(namespace, &Inst::new(service, "10.0.0.1", 80)).await;
+    let host = |place: usize| format!("10.0.0.{place}");
+    for (place, (namespace, service)) in places.iter().enumerate() {
+        harness.put(namespace, &Inst::new(service, &host(place), 80)).await;
     }
     let everywhere = Patterns::everywhere(&["*"], &["*nsg-*"]);
     let running = Running::start(harness.route().await, everywhere, &one);
     running.complete(harness.limit()).await;
-    for (namespace, service) in places {
-        becomes(&running, &ServiceKey::new(namespace, service), 1).await;
+    for (place, (namespace, service)) in places.into_iter().enumerate() {
+        let key = ServiceKey::new(namespace, service);
+        becomes(&running, &key, 1).await;
+        // A push names no namespace, so services of one name must not be mixed up.
+        let shown = running.view.reading(&key).unwrap().snapshot;
+        assert_eq!(shown.instances.keys().next().unwrap().host, host(place), "{key}");
     }
     let late = harness.namespace().await;
     harness.put(&late, &Inst::new("PAY__nsg-late", "10.0.0.1", 80)).await;
@@ -87,6 +92,38 @@ async fn only_the_configured_namespaces_are_read() {
     running.complete(harness.limit()).await;
     becomes(&running, &ServiceKey::new(&one, "only"), 1).await;
     assert!(running.view.reading(&ServiceKey::new(&two, "only")).is_none());
+    running.end().await;
+}
+
+/// A server takes registrations for a namespace that was never created, and doesn't list it then.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_namespace_that_was_never_created_is_read_by_its_name() {
+    let harness = NacosHarness::shared().await;
+    let orders = [Inst::new("orders", "10.0.0.1", 80)];
+    harness.put("never-created", &orders[0]).await;
+    let running =
+        Running::start(harness.route().await, Patterns::of("never-created", &["*"]), "never-created");
+    running.complete(harness.limit()).await;
+    running.shows(&harness, "orders", &orders).await;
+    running.end().await;
+}
+
+/// A server asks whoever is silent for 20 s whether it is still there, ends connections that don't answer, and pushes again and again
+/// what isn't acknowledged. An unchanged push comes after each subscription, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quiet_watch_stays_connected_and_wakes_nobody() {
+    let harness = NacosHarness::shared().await;
+    let namespace = harness.namespace().await;
+    let orders = [Inst::new("orders", "10.0.0.1", 80)];
+    harness.put(&namespace, &orders[0]).await;
+    let running = Running::start(harness.route().await, Patterns::of(&namespace, &["*"]), &namespace);
+    running.complete(harness.limit()).await;
+    let mut events = running.view.subscribe();
+    tokio::time::sleep(Duration::from_secs(50)).await;
+    assert!(events.try_recv().is_err(), "nothing happened");
+    let changed = [orders[0].clone().weight(2.0)];
+    harness.put(&namespace, &changed[0]).await;
+    running.shows(&harness, "orders", &changed).await;
     running.end().await;
 }
 

@@ -36,6 +36,7 @@ async fn restarts() {
     let harness = PolarisHarness::start().await;
     stories::a_restart(&harness, true).await;
     stories::a_restart(&harness, false).await;
+    stories::a_restart_between_two_questions(&harness).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -148,6 +149,21 @@ async fn many_services_are_asked_for_at_a_bounded_rate() {
     let most = at.iter().map(within).max().unwrap();
     assert!(most <= 500, "{most} in one second");
     assert!(running.proxies[0].open() <= 16, "{} connections", running.proxies[0].open());
+    running.end().await;
+}
+
+/// The console's lists are cut at 100 in silence; what is asked for here isn't.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_of_three_hundred_instances_is_whole() {
+    let harness = PolarisHarness::start().await;
+    let orders: Vec<Inst> = (1..=300).map(|port| Inst::new("orders", "10.0.0.1", port)).collect();
+    for instance in &orders {
+        harness.put("large", instance).await;
+    }
+    harness.settled().await;
+    let running = Running::start(harness.route().await, Patterns::of("large", &["*"]), "large");
+    running.complete(harness.limit()).await;
+    running.was_first_told_with(&harness, "orders", &orders).await;
     running.end().await;
 }
 

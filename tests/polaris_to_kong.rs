@@ -20,7 +20,7 @@ async fn from_polaris_to_groups_in_kong() {
     let harness = PolarisHarness::start().await;
     let can = harness.route().await.source.capabilities();
     let registry = format!("type: polaris, addresses: [\"{}\"]", harness.server.address());
-    end_to_end::from_a_registry_to_groups_in_kong(&harness, can, &registry).await;
+    end_to_end::from_a_registry_to_groups_in_kong(&harness, can, &registry, end_to_end::Words::USUAL).await;
 }
 
 /// The published example, unchanged but for the ports of the two servers. Its token is sent to a server that asks for none.

@@ -11,6 +11,7 @@ use causeway::config::Secret;
 use causeway::guard::Scope;
 use causeway::registries::ViewEvent;
 use causeway::registries::servicecenter::ServiceCenterSettings;
+use causeway_test_support::proxy::Mode;
 use causeway_test_support::servicecenter::ServiceCenterOptions;
 use conformance::around::{Around, LIMIT};
 use conformance::stories::{self, Guarded, Restarts, Stranger};
@@ -28,6 +29,43 @@ async fn a_restart_with_its_data() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_without_its_data() {
     stories::a_restart(&ServiceCenterHarness::plain().await, false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_between_two_questions() {
+    let options = ServiceCenterOptions { unlisted: true, ..ServiceCenterOptions::default() };
+    stories::a_restart_between_two_questions(&ServiceCenterHarness::start(options).await).await;
+}
+
+/// A revision is made of how often the store was written and how many instances there are, so it comes again with the same writes.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_revision_after_a_restart_is_other_data() {
+    let options = ServiceCenterOptions { unlisted: true, ..ServiceCenterOptions::default() };
+    let harness = ServiceCenterHarness::start(options).await;
+    let namespace = harness.namespace().await;
+    let orders =
+        |weight: f64| [1, 2, 3].map(|n| Inst::new("orders", &format!("10.0.0.{n}"), 80).weight(weight));
+    for instance in orders(1.0) {
+        harness.put(&namespace, &instance).await;
+    }
+    let running = Running::start(harness.route().await, Patterns::of(&namespace, &["*"]), &namespace);
+    running.complete(LIMIT).await;
+    running.shows(&harness, "orders", &orders(1.0)).await;
+    let revision = || running.view.reading(&running.key("orders")).unwrap().snapshot.revision.clone();
+    let before = revision();
+    // Until the source has got used to its connection.
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    running.proxies[0].rests(Duration::from_millis(100)).await;
+    running.proxies[0].cut();
+    running.proxies[0].set(Mode::Pause);
+    harness.start_server(true).await;
+    for instance in orders(2.0) {
+        harness.put(&namespace, &instance).await;
+    }
+    running.proxies[0].set(Mode::Pass);
+    running.shows(&harness, "orders", &orders(2.0)).await;
+    assert_eq!(revision(), before, "it did come again");
+    running.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -63,7 +101,10 @@ struct Asking {
 
 impl Asking {
     async fn start() -> Self {
-        Self { harness: ServiceCenterHarness::start(ServiceCenterOptions { accounts: true }).await }
+        Self {
+            harness: ServiceCenterHarness::start(ServiceCenterOptions { accounts: true, unlisted: false })
+                .await,
+        }
     }
 
     async fn route_as(&self, account: Option<(&str, &str)>) -> Route {

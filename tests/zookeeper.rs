@@ -93,6 +93,12 @@ async fn a_restart_with_and_without_its_data() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_restart_between_two_questions() {
+    let harness = ZookeeperHarness::alone(Writes::Curator, ZookeeperLayout::Curator).await;
+    stories::a_restart_between_two_questions(&harness).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_minute_without_the_server() {
     let harness = ZookeeperHarness::alone(Writes::Curator, ZookeeperLayout::Curator).await;
     stories::a_minute_without_the_server(&harness).await;

@@ -16,6 +16,7 @@ mod metadata;
 pub mod nacos;
 mod namespace;
 pub mod polaris;
+mod polling;
 mod server;
 pub mod servicecenter;
 mod tls;

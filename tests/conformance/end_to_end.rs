@@ -15,17 +15,30 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// What Kong's default weight is.
 const KONG_WEIGHT: f64 = 100.0;
 
+/// What the story calls things in a registry.
+#[derive(Clone, Copy)]
+pub struct Words {
+    pub service: &'static str,
+    /// The metadata key that groups are made of.
+    pub key: &'static str,
+}
+
+impl Words {
+    pub const USUAL: Self = Self { service: "orders", key: "version" };
+}
+
 /// A registry and the way to Kong.
 struct Stage<'a> {
     harness: &'a dyn Harness,
     namespace: String,
     can: &'static Capabilities,
+    words: Words,
     kong: KongStandIn,
 }
 
 impl Stage<'_> {
     fn document(&self, registry: &str) -> String {
-        let (namespace, kong) = (&self.namespace, self.kong.admin_url());
+        let (namespace, kong, Words { service, key }) = (&self.namespace, self.kong.admin_url(), self.words);
         format!(
             r#"
 version: 1
@@ -38,8 +51,8 @@ tasks:
     destination: kong
     match:
       - namespace: "{namespace}"
-        service: orders
-        groups: [ {{ name: v1, metadata: {{ version: "1" }} }}, {{ name: v2, metadata: {{ version: "2" }} }} ]
+        service: "{service}"
+        groups: [ {{ name: v1, metadata: {{ {key}: "1" }} }}, {{ name: v2, metadata: {{ {key}: "2" }} }} ]
 "#
         )
     }
@@ -48,12 +61,12 @@ tasks:
         self.harness.put(&self.namespace, instance).await;
     }
 
-    /// What each group holds in Kong, whatever its namespace is written as.
+    /// What each group holds in Kong, whatever its namespace and service are written as; there is no other service.
     fn groups(&self) -> BTreeMap<&'static str, BTreeMap<String, i64>> {
         let upstreams = self.kong.upstreams();
         let named = |group: &str| {
             let mut names = upstreams.iter().filter_map(|upstream| upstream["name"].as_str());
-            names.find(|name| name.ends_with(&format!(".orders.{group}")))
+            names.find(|name| name.ends_with(&format!(".{group}")))
         };
         let held = |group: &str| named(group).map(|name| self.kong.weights(name)).unwrap_or_default();
         ["default", "v1", "v2"].map(|group| (group, held(group))).into()
@@ -65,8 +78,9 @@ tasks:
         let weight =
             |instance: &Inst| (self.can.weight.nearest(instance.weight) * KONG_WEIGHT).round() as i64;
         let members = |version: Option<&str>| {
-            let fits =
-                |i: &&Inst| version.is_none_or(|v| i.metadata.get("version").is_some_and(|own| own == v));
+            let fits = |i: &&Inst| {
+                version.is_none_or(|v| i.metadata.get(self.words.key).is_some_and(|own| own == v))
+            };
             instances.iter().filter(fits).map(|i| (format!("{}:{}", i.host, i.port), weight(i))).collect()
         };
         [("default", members(None)), ("v1", members(Some("1"))), ("v2", members(Some("2")))].into()
@@ -85,10 +99,11 @@ pub async fn from_a_registry_to_groups_in_kong(
     harness: &dyn Harness,
     can: &'static Capabilities,
     registry: &str,
+    words: Words,
 ) {
-    let stage =
-        Stage { harness, namespace: harness.namespace().await, can, kong: KongStandIn::start().await };
-    let version = |host: &str, version: &str| Inst::new("orders", host, 8080).with("version", version);
+    let (namespace, kong) = (harness.namespace().await, KongStandIn::start().await);
+    let stage = Stage { harness, namespace, can, words, kong };
+    let version = |host: &str, version: &str| Inst::new(words.service, host, 8080).with(words.key, version);
     let mut orders = [version("10.0.0.1", "1"), version("10.0.0.2", "1"), version("10.0.0.3", "2")];
     for instance in &orders {
         stage.put(instance).await;

@@ -79,6 +79,34 @@ pub async fn a_restart(harness: &dyn Restarts, keep: bool) {
     running.end().await;
 }
 
+/// The server is another one from one question to the next, and knows less: that is doubted before it is missed.
+pub async fn a_restart_between_two_questions(harness: &dyn Restarts) {
+    let namespace = harness.namespace().await;
+    let orders: Vec<Inst> = (1..=3).map(|n| Inst::new("orders", &format!("10.0.0.{n}"), 8080)).collect();
+    put_all(harness, &namespace, &orders).await;
+    let running = Running::start(harness.route().await, Patterns::of(&namespace, &["*"]), &namespace);
+    running.complete(harness.limit()).await;
+    // Until the source has got used to its connection.
+    sleep(Duration::from_secs(6)).await;
+    let mut events = running.view.subscribe();
+    for proxy in &running.proxies {
+        // While a question is under way its failure tells.
+        proxy.rests(Duration::from_millis(100)).await;
+        proxy.cut();
+        proxy.set(Mode::Pause);
+    }
+    harness.start_server(true).await;
+    put_all(harness, &namespace, &orders[..2]).await;
+    running.proxies.iter().for_each(|proxy| proxy.set(Mode::Pass));
+    running.shows(harness, "orders", &orders[..2]).await;
+    let told = drain(&mut events);
+    let shown = told.iter().position(|event| matches!(event, ViewEvent::Service(_))).expect("it is shown");
+    let doubts = |event: &ViewEvent| matches!(event, ViewEvent::Reset(_) | ViewEvent::Unknown(_));
+    assert!(told[..shown].iter().any(doubts), "the guard hears of it first: {told:?}");
+    running.is_unknown(harness.limit(), false).await;
+    running.end().await;
+}
+
 /// The server is gone for a minute: what it last showed is in force and the status says why; then it is back with its data.
 pub async fn a_minute_without_the_server(harness: &dyn Restarts) {
     let namespace = harness.namespace().await;

@@ -39,5 +39,5 @@ async fn from_nacos_to_groups_in_kong() {
         NacosHarness { ports: nacos.ports(), http: nacos.http(), settings: NacosSettings::default() };
     let can = harness.route().await.source.capabilities();
     let registry = format!("type: nacos, addresses: [\"{}\"]", nacos.address());
-    end_to_end::from_a_registry_to_groups_in_kong(&harness, can, &registry).await;
+    end_to_end::from_a_registry_to_groups_in_kong(&harness, can, &registry, end_to_end::Words::USUAL).await;
 }

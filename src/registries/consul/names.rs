@@ -44,6 +44,10 @@ pub(super) struct NamesLoop {
     cursor: Cursor,
     /// No suspicion counts before.
     calm_until: Instant,
+    /// The server has held an answer back, as it does unless something on the way doesn't wait.
+    held: bool,
+    /// A query that it was to hold back ended: it may have been started anew, without what it knew.
+    doubtful: bool,
     failures: u32,
     troubles: Troubles<ConsulError>,
     waits: ExponentialBackoff,
@@ -68,6 +72,8 @@ impl NamesLoop {
             exact,
             cursor: Cursor::default(),
             calm_until: Instant::now(),
+            held: false,
+            doubtful: false,
             failures: 0,
             waits,
         }
@@ -94,7 +100,12 @@ impl NamesLoop {
                     let step = self.cursor.answered(at, index.map(|_| took));
                     self.on_names(names, step).await;
                 }
-                Err(error) => self.on_failure(error, took).await,
+                Err(error) => {
+                    if index.is_some() && matches!(error, ConsulError::Unreachable { .. }) {
+                        self.doubtful |= std::mem::take(&mut self.held);
+                    }
+                    self.on_failure(error, took).await;
+                }
             }
         }
     }
@@ -125,20 +136,29 @@ impl NamesLoop {
     async fn on_names(&mut self, names: BTreeSet<String>, step: Step) {
         match step {
             Step::Reset => {
+                self.doubtful = false;
                 self.shared.note_outage();
                 self.shared.view.reset(Scope::Source);
             }
             Step::Hurried => {
+                self.doubtful |= std::mem::take(&mut self.held);
                 self.shared.note_outage();
                 sleep_until(self.calm_until).await;
                 self.look_again();
             }
             Step::Changed => {
+                // What has been told as unreadable is doubted as soon as it can be read again.
+                if std::mem::take(&mut self.doubtful) && self.troubles.of(&Scope::Source).is_none() {
+                    self.shared.view.reset(Scope::Source);
+                }
                 self.tell(self.wanted(names));
                 self.recovered();
                 sleep(GAP).await;
             }
-            Step::Unchanged => self.recovered(),
+            Step::Unchanged => {
+                self.held = true;
+                self.recovered();
+            }
         }
     }
 

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use causeway_gateways::http::client_builder;
-use reqwest::StatusCode;
 use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
+use reqwest::{Method, StatusCode};
 
 use super::answer::{Applications, parse};
 use super::schedule::List;
 use super::{EurekaError, EurekaSettings};
 use crate::config::Secret;
 use crate::registries::http::{CONNECT_TIMEOUT, quoted, root_cause};
+use crate::registries::polling::Polling;
 use crate::registries::server::Server;
 use crate::registries::tls::Trust;
 
@@ -19,7 +20,7 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A client with our credentials.
 pub(super) struct Http {
-    client: reqwest::Client,
+    client: Polling,
     user: Option<(String, Option<Secret>)>,
 }
 
@@ -29,14 +30,18 @@ impl Http {
         // Without it the answer is XML.
         let json = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]);
         let builder = client_builder()
-            .http1_only()
             .gzip(true)
             .default_headers(json)
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TIMEOUT);
-        let client = trust.http(builder).map_err(EurekaError::Settings)?;
+        let client = Polling::new(&trust, builder).map_err(EurekaError::Settings)?;
         let password = settings.password.clone();
         Ok(Self { client, user: settings.user.clone().map(|user| (user, password)) })
+    }
+
+    /// As [`Polling::was_renewed`].
+    pub(super) fn was_renewed(&self) -> bool {
+        self.client.was_renewed()
     }
 
     /// Reads a list.
@@ -53,13 +58,11 @@ impl Http {
             List::Full => "apps",
             List::Delta => "apps/delta",
         };
-        let mut request = self.client.get(format!("{}/{path}", server.base));
+        let mut request = self.client.request(Method::GET, format!("{}/{path}", server.base));
         if let Some((user, password)) = &self.user {
             request = request.basic_auth(user, password.as_ref().map(Secret::expose));
         }
-        let answer = request.send().await.map_err(unreachable)?;
-        let status = answer.status();
-        let body = answer.bytes().await.map_err(unreachable)?;
+        let (status, body) = self.client.exchange(request).await.map_err(unreachable)?;
         if status != StatusCode::OK {
             return Err(refused(server.label.clone(), what, status, &body));
         }

@@ -31,10 +31,16 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
-    pub(super) fn next(&self, now: Instant) -> List {
+    /// What to ask for first. A list of everything has no version, so that of a delta tells whether the server was started anew, before all
+    /// is read again.
+    pub(super) fn next(&self) -> List {
+        if self.no_deltas || self.full.is_none() { List::Full } else { List::Delta }
+    }
+
+    /// Whether a delta isn't enough now.
+    pub(super) fn full_is_due(&self, now: Instant) -> bool {
         let within = |at: Option<Instant>, reach: Duration| at.is_some_and(|at| now < at + reach);
-        let delta = !self.no_deltas && within(self.full, FULL_EVERY) && within(self.good, DELTA_REACH);
-        if delta { List::Delta } else { List::Full }
+        !within(self.full, FULL_EVERY) || !within(self.good, DELTA_REACH)
     }
 
     pub(super) fn read_full(&mut self, now: Instant) {
@@ -74,12 +80,13 @@ mod tests {
     fn all_is_read_first_and_now_and_then_and_after_a_long_pause() {
         let (start, second) = (Instant::now(), Duration::from_secs(1));
         let mut schedule = Schedule::default();
-        assert_eq!(schedule.next(start), List::Full);
+        assert_eq!(schedule.next(), List::Full);
         schedule.read_full(start);
-        assert_eq!(schedule.next(start + 29 * second), List::Delta);
-        assert_eq!(schedule.next(start + 30 * second), List::Full);
+        assert!(!schedule.full_is_due(start + 29 * second));
+        assert!(schedule.full_is_due(start + 30 * second));
+        assert_eq!(schedule.next(), List::Delta, "its version comes first");
         schedule.lost();
-        assert_eq!(schedule.next(start), List::Full);
+        assert_eq!(schedule.next(), List::Full);
     }
 
     #[test]
@@ -92,7 +99,7 @@ mod tests {
         {
             assert_eq!(schedule.started_anew(version), anew, "{version:?}");
         }
-        assert_eq!(schedule.next(now), List::Full);
+        assert_eq!(schedule.next(), List::Full);
     }
 
     #[test]
@@ -101,6 +108,6 @@ mod tests {
         let mut schedule = Schedule::default();
         schedule.read_full(now);
         schedule.refused_delta();
-        assert_eq!(schedule.next(now), List::Full);
+        assert_eq!(schedule.next(), List::Full);
     }
 }

@@ -105,7 +105,7 @@ impl Watch {
     }
 
     async fn read(&mut self) -> Result<(), EurekaError> {
-        match self.schedule.next(Instant::now()) {
+        match self.schedule.next() {
             List::Full => self.read_full().await,
             List::Delta => self.read_delta().await,
         }
@@ -113,6 +113,9 @@ impl Watch {
 
     async fn read_full(&mut self) -> Result<(), EurekaError> {
         let all = self.http.read(&self.servers[self.current], List::Full).await?;
+        if self.http.was_renewed() {
+            self.view.reset(Scope::Source);
+        }
         let now = Instant::now();
         self.copy.replace(all, wanted(&*self.interest, &self.names), now);
         self.schedule.read_full(now);
@@ -130,8 +133,13 @@ impl Watch {
             }
             answer => answer?,
         };
-        if self.schedule.started_anew(delta.version) {
+        // Both have to be asked.
+        let renewed = self.http.was_renewed();
+        if self.schedule.started_anew(delta.version) || renewed {
             self.view.reset(Scope::Source);
+            return self.read_full().await;
+        }
+        if self.schedule.full_is_due(Instant::now()) {
             return self.read_full().await;
         }
         self.schedule.read_delta(Instant::now());

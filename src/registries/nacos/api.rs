@@ -324,3 +324,67 @@ fn unreadable(reply: &Reply, what: &str, error: &dyn std::fmt::Display) -> Nacos
 fn parse<T: DeserializeOwned>(reply: &Reply, what: &str) -> Result<T, NacosError> {
     serde_json::from_slice(&reply.body).map_err(|error| unreadable(reply, what, &error))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use axum::extract::Query;
+    use axum::routing::get;
+    use axum::{Json, Router};
+    use serde_json::json;
+    use tokio::net::TcpListener;
+
+    use super::super::address::Server;
+    use super::super::auth::Credentials;
+    use super::*;
+    use crate::registries::tls::Trust;
+
+    /// A 3.x server whose list is paged as `page` says: from the number of requests before, and that of the page, to the total and
+    /// the names. It promises a wrong number of pages, as real ones do.
+    async fn api(page: impl Fn(usize, usize) -> (usize, Vec<usize>) + Clone + Send + Sync + 'static) -> Api {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let list = move |Query(query): Query<BTreeMap<String, String>>| async move {
+            let number = query["pageNo"].parse().unwrap();
+            let (total, names) = page(asked.fetch_add(1, Ordering::SeqCst), number);
+            let names: Vec<Value> =
+                names.iter().map(|n| json!({ "name": format!("s{n}"), "groupName": "G" })).collect();
+            Json(
+                json!({ "code": 0, "data": { "totalCount": total, "pagesAvailable": 1, "pageItems": names } }),
+            )
+        };
+        let router = Router::new()
+            .route("/nacos/v3/admin/core/state", get(async || "{}"))
+            .route("/nacos/v3/admin/ns/service/list", get(list));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = Server::parse(&listener.local_addr().unwrap().to_string(), false).unwrap();
+        tokio::spawn(axum::serve(listener, router).into_future());
+        Api::new(Http::new(vec![server], &Trust::Public).unwrap(), Auth::new(Credentials::Nobody))
+    }
+
+    async fn count(api: &Api) -> Result<usize, NacosError> {
+        api.services(&Namespace::new(""), None).await.map(|services| services.len())
+    }
+
+    #[tokio::test]
+    async fn pages_that_are_cut_in_silence_are_read_to_the_last() {
+        let two_each = |_, number| (5, (0..5).skip(2 * (number - 1)).take(2).collect());
+        assert_eq!(count(&api(two_each).await).await.unwrap(), 5);
+    }
+
+    #[tokio::test]
+    async fn a_list_that_changes_under_the_reading_is_no_list() {
+        // The first reading is told of three and shown two: one has moved to a page that was read already.
+        let once = |asked, number| match (asked, number) {
+            (0, _) => (3, vec![0, 1]),
+            (1, _) => (3, vec![]),
+            (_, 1) => (3, vec![0, 1, 2]),
+            _ => (3, vec![]),
+        };
+        assert_eq!(count(&api(once).await).await.unwrap(), 3);
+        let always = |asked, number| if number == 1 { (9, vec![asked]) } else { (9, vec![]) };
+        let error = count(&api(always).await).await.unwrap_err();
+        assert!(error.to_string().contains("it changed during each of 4 readings"), "{error}");
+    }
+}

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use causeway_gateways::http::client_builder;
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::answer::{self, Answer, Odd};
@@ -14,6 +14,7 @@ use super::{PolarisError, PolarisSettings};
 use crate::config::Secret;
 use crate::model::{ServiceKey, Snapshot};
 use crate::registries::http::{CONNECT_TIMEOUT, root_cause};
+use crate::registries::polling::Polling;
 use crate::registries::server::Server;
 use crate::registries::tls::Trust;
 
@@ -25,7 +26,7 @@ const IDLE: Duration = Duration::from_secs(30);
 
 /// A client of one cluster: the server that answered last is asked first.
 pub(super) struct Client {
-    http: reqwest::Client,
+    http: Polling,
     servers: Vec<Server>,
     token: Option<Secret>,
     current: AtomicUsize,
@@ -43,7 +44,7 @@ impl Client {
         let trust = Trust::read(settings.tls.as_ref()).map_err(PolarisError::Settings)?;
         let builder =
             client_builder().connect_timeout(CONNECT_TIMEOUT).timeout(TIMEOUT).pool_idle_timeout(IDLE);
-        let http = trust.http(builder).map_err(PolarisError::Settings)?;
+        let http = Polling::new(&trust, builder).map_err(PolarisError::Settings)?;
         Ok(Self { http, servers, token: settings.token.clone(), current: AtomicUsize::new(0) })
     }
 
@@ -73,6 +74,11 @@ impl Client {
         read.map_err(|odd| self.error(reply, what, odd))
     }
 
+    /// As [`Polling::was_renewed`].
+    pub(super) fn was_renewed(&self) -> bool {
+        self.http.was_renewed()
+    }
+
     /// Asks one server after the other until one answers that isn't behind a gateway that can't reach it.
     async fn ask(&self, question: &Value, what: &str) -> Result<Reply, PolarisError> {
         let first = self.current.load(Ordering::Relaxed);
@@ -95,7 +101,8 @@ impl Client {
     }
 
     async fn ask_one(&self, server: &Server, question: &Value, what: &str) -> Result<Reply, PolarisError> {
-        let mut request = self.http.post(format!("{}/v1/Discover", server.base)).json(question);
+        let url = format!("{}/v1/Discover", server.base);
+        let mut request = self.http.request(Method::POST, url).json(question);
         if let Some(token) = &self.token {
             request = request.header(TOKEN_HEADER, token.expose());
         }
@@ -107,9 +114,7 @@ impl Client {
                 PolarisError::Unreachable { server, reason: root_cause(&error.without_url()) }
             }
         };
-        let answer = request.send().await.map_err(failed)?;
-        let status = answer.status();
-        let body = answer.bytes().await.map_err(failed)?;
+        let (status, body) = self.http.exchange(request).await.map_err(failed)?;
         Ok(Reply { server: server.label.clone(), status, body })
     }
 

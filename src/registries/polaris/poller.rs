@@ -86,6 +86,7 @@ impl Poller {
                 Some(answered) = self.calls.join_next() => {
                     // A call can't be cancelled while this runs, and doesn't panic.
                     if let Ok((asked, answered)) = answered {
+                        self.doubt_what_was_renewed();
                         self.heed(asked, answered);
                     }
                 }
@@ -138,6 +139,14 @@ impl Poller {
     fn is_unreadable(&self, key: &ServiceKey) -> bool {
         let namespace = Scope::Namespace(key.namespace.clone());
         self.troubles.of(&Scope::Source).or_else(|| self.troubles.of(&namespace)).is_some()
+    }
+
+    /// The server may have been started anew, without what it knew: that is told before anything of what it shows.
+    fn doubt_what_was_renewed(&mut self) {
+        if self.client.was_renewed() {
+            self.view.reset(Scope::Source);
+            self.revisions.clear();
+        }
     }
 
     fn heed(&mut self, asked: Instant, answered: Answered) {

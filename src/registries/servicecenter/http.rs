@@ -16,6 +16,7 @@ use super::login::{Login, Pass};
 use super::{ServiceCenterError, ServiceCenterSettings};
 use crate::config::Secret;
 use crate::registries::http::{CONNECT_TIMEOUT, quoted, root_cause};
+use crate::registries::polling::Polling;
 use crate::registries::server::Server;
 use crate::registries::tls::Trust;
 
@@ -45,7 +46,7 @@ impl Place {
 
 /// HTTP to several servers of one cluster, one of which is asked.
 pub(super) struct Http {
-    client: reqwest::Client,
+    client: Polling,
     servers: Vec<Server>,
     current: usize,
     /// `/v4/{project}/registry`.
@@ -69,12 +70,11 @@ impl Http {
         let unusable = |_| ServiceCenterError::Settings("`domain` can't be sent in a header".to_owned());
         let domain = HeaderValue::from_str(&settings.domain).map_err(unusable)?;
         let builder = client_builder()
-            .http1_only()
             .default_headers(HeaderMap::from_iter([(DOMAIN, domain)]))
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TIMEOUT);
         Ok(Self {
-            client: trust.http(builder).map_err(ServiceCenterError::Settings)?,
+            client: Polling::new(&trust, builder).map_err(ServiceCenterError::Settings)?,
             servers: settings.servers()?,
             current: 0,
             path: format!("/v4/{}/registry", encoded(&settings.project)),
@@ -91,6 +91,11 @@ impl Http {
     /// From now on the next server is asked.
     pub(super) fn turn_to_the_next(&mut self) {
         self.current = (self.current + 1) % self.servers.len();
+    }
+
+    /// As [`Polling::was_renewed`].
+    pub(super) fn was_renewed(&self) -> bool {
+        self.client.was_renewed()
     }
 
     /// All services of the domain's project.
@@ -190,9 +195,7 @@ impl Http {
         if let Some(body) = &request.body {
             prepared = prepared.json(body);
         }
-        let answer = prepared.send().await.map_err(unreachable)?;
-        let status = answer.status();
-        Ok((status, answer.bytes().await.map_err(unreachable)?))
+        self.client.exchange(prepared).await.map_err(unreachable)
     }
 
     fn judge(

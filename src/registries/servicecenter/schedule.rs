@@ -41,6 +41,11 @@ impl Schedule {
         self.list_at = now + LIST_EVERY.max((now - begun) * LIST_REST);
     }
 
+    /// All services are listed at the next turn.
+    pub(super) fn list_at_once(&mut self, now: Instant) {
+        self.list_at = now;
+    }
+
     /// All wanted services were looked at.
     pub(super) fn found(&mut self, begun: Instant, now: Instant) {
         self.turn_at = now.max(begun + self.interval).max(now + (now - begun) * FIND_REST);
@@ -84,6 +89,15 @@ mod tests {
         assert!(!schedule.list_is_due(start + ms(2_009)) && schedule.list_is_due(start + ms(2_010)));
         schedule.listed(start, start + ms(500));
         assert!(!schedule.list_is_due(start + ms(10_499)) && schedule.list_is_due(start + ms(10_500)));
+    }
+
+    #[test]
+    fn a_list_that_may_be_void_is_read_at_the_next_turn() {
+        let start = Instant::now();
+        let mut schedule = Schedule::new(INTERVAL, start);
+        schedule.listed(start, start);
+        schedule.list_at_once(start);
+        assert!(schedule.list_is_due(start));
     }
 
     #[test]

@@ -103,6 +103,7 @@ impl Watch {
     async fn list(&mut self) -> Result<(), ServiceCenterError> {
         let begun = Instant::now();
         let mut listed = self.http.services(Place::Cache).await?;
+        self.doubts_what_was_renewed();
         if self.stored.doubts(&listed, begun) {
             listed = self.http.services(Place::Store).await?;
             self.stored.learn(&listed, Instant::now());
@@ -110,8 +111,7 @@ impl Watch {
         self.stored.restore(&mut listed);
         let directory = Directory::of(listed, &self.environment);
         if directory.is_set_back_since(&self.directory) {
-            self.view.reset(Scope::Source);
-            self.copy.forget_revisions();
+            self.start_anew();
         }
         self.pending.extend(directory.differing(&self.directory));
         self.directory = directory;
@@ -119,6 +119,21 @@ impl Watch {
         self.tell_overlooked();
         self.schedule.listed(begun, Instant::now());
         Ok(())
+    }
+
+    /// The server may have been started anew, which is told before anything of what it shows.
+    fn doubts_what_was_renewed(&mut self) -> bool {
+        let renewed = self.http.was_renewed();
+        if renewed {
+            self.start_anew();
+        }
+        renewed
+    }
+
+    /// The server may have lost what it knew.
+    fn start_anew(&mut self) {
+        self.view.reset(Scope::Source);
+        self.copy.forget_revisions();
     }
 
     fn tell_names(&mut self) {
@@ -157,8 +172,14 @@ impl Watch {
     }
 
     /// Asks for some services, and takes what moved. What shows no properties counts only as the store has it.
-    async fn find(&mut self, questions: Vec<Question>) -> Result<(), ServiceCenterError> {
-        let found = self.http.find(&questions, Place::Cache).await?;
+    async fn find(&mut self, mut questions: Vec<Question>) -> Result<(), ServiceCenterError> {
+        let mut found = self.http.find(&questions, Place::Cache).await?;
+        if self.doubts_what_was_renewed() {
+            // What has lost its data may come to the same revision again.
+            questions.iter_mut().for_each(|question| question.revision.clear());
+            found = self.http.find(&questions, Place::Cache).await?;
+            self.schedule.list_at_once(Instant::now());
+        }
         let (mut suspects, mut missing) = (Vec::new(), Vec::new());
         for (Question { key, .. }, found) in questions.into_iter().zip(found) {
             match found {

@@ -8,14 +8,16 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
 use tokio_rustls::TlsAcceptor;
 
 use crate::process::Failure;
@@ -98,9 +100,25 @@ impl Proxy {
         self.state.send_modify(|state| state.generation += 1);
     }
 
+    /// Waits until nothing has been carried for so long.
+    pub async fn rests(&self, rest: Duration) {
+        loop {
+            let carried = *self.open.carried.lock().unwrap_or_else(PoisonError::into_inner);
+            match carried.map(|at| at + rest).filter(|rested| *rested > Instant::now()) {
+                Some(rested) => sleep_until(rested).await,
+                None => return,
+            }
+        }
+    }
+
     /// How many connections are open.
     pub fn open(&self) -> usize {
         self.open.now.load(Ordering::SeqCst)
+    }
+
+    /// How many were opened in all.
+    pub fn ever_open(&self) -> usize {
+        self.open.ever.load(Ordering::SeqCst)
     }
 
     /// How many were open at the same time at most.
@@ -128,13 +146,21 @@ struct Carrier {
 #[derive(Debug, Default)]
 struct Open {
     now: AtomicUsize,
+    ever: AtomicUsize,
+    /// When bytes were carried last.
+    carried: Mutex<Option<Instant>>,
     most: AtomicUsize,
 }
 
 impl Open {
     fn add(&self) {
         let now = self.now.fetch_add(1, Ordering::SeqCst) + 1;
+        self.ever.fetch_add(1, Ordering::SeqCst);
         self.most.fetch_max(now, Ordering::SeqCst);
+    }
+
+    fn carries(&self) {
+        *self.carried.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 
     fn remove(&self) {
@@ -170,45 +196,46 @@ impl Carrier {
         let server = TcpStream::connect(&self.server).await?;
         server.set_nodelay(true)?;
         match &self.acceptor {
-            Some(acceptor) => both_ways(acceptor.accept(client).await?, server, state).await,
-            None => both_ways(client, server, state).await,
+            Some(acceptor) => self.both_ways(acceptor.accept(client).await?, server, state).await,
+            None => self.both_ways(client, server, state).await,
         }
     }
-}
 
-async fn both_ways<C, S>(client: C, server: S, state: watch::Receiver<State>) -> io::Result<()>
-where
-    C: AsyncRead + AsyncWrite,
-    S: AsyncRead + AsyncWrite,
-{
-    let (from_client, to_client) = tokio::io::split(client);
-    let (from_server, to_server) = tokio::io::split(server);
-    let mut up = pin!(one_way(from_client, to_server, state.clone()));
-    let down = one_way(from_server, to_client, state);
-    tokio::select! {
-        // No client here closes one direction only, so its end is the connection's. Servers may see it later: Consul answers first.
-        ended = &mut up => ended,
-        ended = down => {
-            ended?;
-            up.await
+    async fn both_ways<C, S>(&self, client: C, server: S, state: watch::Receiver<State>) -> io::Result<()>
+    where
+        C: AsyncRead + AsyncWrite,
+        S: AsyncRead + AsyncWrite,
+    {
+        let (from_client, to_client) = tokio::io::split(client);
+        let (from_server, to_server) = tokio::io::split(server);
+        let mut up = pin!(self.one_way(from_client, to_server, state.clone()));
+        let down = self.one_way(from_server, to_client, state);
+        tokio::select! {
+            // No client here closes one direction only, so its end is the connection's. Servers may see it later: Consul answers first.
+            ended = &mut up => ended,
+            ended = down => {
+                ended?;
+                up.await
+            }
         }
     }
-}
 
-async fn one_way<R, W>(mut from: R, mut to: W, state: watch::Receiver<State>) -> io::Result<()>
-where
-    R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin,
-{
-    let mut buffer = vec![0; 16 * 1024];
-    loop {
-        let read = from.read(&mut buffer).await?;
-        passing(&state).await;
-        if read == 0 {
-            return to.shutdown().await;
+    async fn one_way<R, W>(&self, mut from: R, mut to: W, state: watch::Receiver<State>) -> io::Result<()>
+    where
+        R: AsyncRead + Unpin,
+        W: AsyncWrite + Unpin,
+    {
+        let mut buffer = vec![0; 16 * 1024];
+        loop {
+            let read = from.read(&mut buffer).await?;
+            passing(&state).await;
+            if read == 0 {
+                return to.shutdown().await;
+            }
+            to.write_all(&buffer[..read]).await?;
+            to.flush().await?;
+            self.open.carries();
         }
-        to.write_all(&buffer[..read]).await?;
-        to.flush().await?;
     }
 }
 
@@ -219,8 +246,6 @@ async fn passing(state: &watch::Receiver<State>) {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use tokio::time::timeout;
 
     use super::*;
@@ -249,7 +274,12 @@ mod tests {
         let proxy = Proxy::start(&echo().await).await.unwrap();
         let mut socket = TcpStream::connect(proxy.address()).await.unwrap();
         assert_eq!(say(&mut socket).await.unwrap(), b'x');
-        assert_eq!((proxy.open(), proxy.most_open()), (1, 1));
+        assert_eq!((proxy.open(), proxy.most_open(), proxy.ever_open()), (1, 1, 1));
+
+        let begun = Instant::now();
+        say(&mut socket).await.unwrap();
+        proxy.rests(Duration::from_millis(30)).await;
+        assert!(begun.elapsed() >= Duration::from_millis(30));
 
         proxy.set(Mode::Pause);
         assert!(timeout(Duration::from_millis(100), say(&mut socket)).await.is_err());

@@ -22,6 +22,8 @@ pub struct EurekaOptions {
     pub auth: bool,
     /// Answers come from a cache that is renewed each `n` seconds, as the server's own default is with 30.
     pub cache_seconds: Option<u32>,
+    /// It gives no deltas.
+    pub no_deltas: bool,
 }
 
 /// A running Eureka of our own, alone and without self preservation. Dropping it stops it. It keeps nothing when it is stopped.
@@ -94,6 +96,7 @@ impl EurekaServer {
         let cached = self.options.cache_seconds;
         java.arg(format!("--eureka.server.use-read-only-response-cache={}", cached.is_some()));
         let renewed = u64::from(cached.unwrap_or(1)) * 1000;
+        java.arg(format!("--eureka.server.disable-delta={}", self.options.no_deltas));
         java.arg(format!("--eureka.server.response-cache-update-interval-ms={renewed}"));
         Ok(java)
     }

@@ -156,8 +156,13 @@ impl ServiceCenterHttp {
     }
 
     /// Whether it serves.
-    pub(super) async fn is_ready(&self) -> bool {
+    pub(super) async fn is_healthy(&self) -> bool {
         self.send(Method::GET, "/health", None).await.is_ok()
+    }
+
+    /// Whether it reads its store.
+    pub(super) async fn serves(&self) -> bool {
+        self.registry(Method::GET, "microservices?noCache=1", None).await.is_ok()
     }
 
     async fn registry(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {

@@ -21,6 +21,8 @@ const OFFSETS: [u16; 2] = [0, 1];
 pub struct ServiceCenterOptions {
     /// Whoever has no account may do nothing.
     pub accounts: bool,
+    /// It doesn't register itself, so that nothing that it lists tells of a start without its data.
+    pub unlisted: bool,
 }
 
 /// A running service-center of our own. Dropping it stops it and deletes its data.
@@ -87,7 +89,7 @@ impl ServiceCenterServer {
         self.site.launch(self.command()?)?;
         let (nobody, options) = (&self.nobody(), self.options);
         // A server whose etcd can't start tries on without end, and one with unusable keys serves but lets nobody in.
-        let is_ready = || async move { nobody.is_ready().await && as_root(nobody, options).await.is_ok() };
+        let is_ready = || is_ready(nobody, options);
         self.site.process_mut()?.wait_until(START_LIMIT, is_ready).await
     }
 
@@ -97,10 +99,11 @@ impl ServiceCenterServer {
         fs::create_dir_all(&folder)?;
         let etcd = format!("http://127.0.0.1:{}", self.site.port() + 1);
         let mut settings = format!(
-            "runmode=prod\nhttpaddr=127.0.0.1\nhttpport={}\nssl_mode=0\nself_register=1\ndiscovery_plugin=etcd\n\
+            "runmode=prod\nhttpaddr=127.0.0.1\nhttpport={}\nssl_mode=0\nself_register={}\ndiscovery_plugin=etcd\n\
              uuid_plugin=\"context\"\nregistry_plugin=embeded_etcd\nmanager_name=\"sc-0\"\nmanager_addr=\"{etcd}\"\n\
              manager_cluster=\"sc-0={etcd}\"\n",
-            self.site.port()
+            self.site.port(),
+            u8::from(!self.options.unlisted)
         );
         let mut server = Command::new(installed.join("scserver"));
         if self.options.accounts {
@@ -116,6 +119,15 @@ impl ServiceCenterServer {
         // It finds its settings and keeps its data where it runs.
         server.current_dir(self.site.home());
         Ok(server)
+    }
+}
+
+/// What makes a server healthy is its own registration.
+async fn is_ready(nobody: &ServiceCenterHttp, options: ServiceCenterOptions) -> bool {
+    match as_root(nobody, options).await {
+        Ok(http) if options.unlisted => http.serves().await,
+        Ok(http) => http.is_healthy().await,
+        Err(_) => false,
     }
 }
 
