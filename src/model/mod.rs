@@ -5,6 +5,7 @@
 //! ```
 
 mod address;
+pub mod escape;
 mod instance;
 mod key;
 pub mod marks;

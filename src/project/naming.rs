@@ -10,9 +10,7 @@
 //! different keys never share a name (within the services, and within the upstreams).
 
 use crate::model::ServiceKey;
-
-/// The mark of an escaped byte; alone it stands for an empty part.
-const ESCAPE: &str = "_x";
+use crate::model::escape::{self, unescape};
 
 /// What a name was made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,7 +94,7 @@ fn never_digits_only(name: String) -> String {
         return name;
     }
     let (first, rest) = name.split_at(1);
-    first.bytes().map(hex).collect::<String>() + rest
+    first.bytes().map(escape::escaped).collect::<String>() + rest
 }
 
 /// Whether a part may keep its dots.
@@ -107,21 +105,12 @@ enum Dots {
 }
 
 fn escape(part: &str, dots: Dots) -> String {
-    match part {
-        "" => return ESCAPE.to_owned(),
-        ESCAPE => return hex(b'_') + "x",
-        _ => {}
-    }
-    let bytes = part.as_bytes();
-    (0..bytes.len())
-        .map(|at| if is_kept(bytes, at, dots) { char::from(bytes[at]).to_string() } else { hex(bytes[at]) })
-        .collect()
+    escape::escape(part, |bytes, at| is_kept(bytes, at, dots))
 }
 
 fn is_kept(bytes: &[u8], at: usize, dots: Dots) -> bool {
     let next_dot_is_kept = || bytes.get(at + 1) == Some(&b'.') && dot_is_kept(bytes, at + 1, dots);
     match bytes[at] {
-        b'_' => escaped_byte(&bytes[at..]).is_none(),
         b'.' => dot_is_kept(bytes, at, dots),
         b'-' => at + 1 < bytes.len() && !next_dot_is_kept(),
         byte => byte.is_ascii_alphanumeric(),
@@ -131,30 +120,6 @@ fn is_kept(bytes: &[u8], at: usize, dots: Dots) -> bool {
 fn dot_is_kept(bytes: &[u8], at: usize, dots: Dots) -> bool {
     let inner = at > 0 && at + 1 < bytes.len();
     dots == Dots::Kept && inner && bytes[at - 1] != b'.' && bytes[at + 1] != b'.'
-}
-
-fn hex(byte: u8) -> String {
-    format!("{ESCAPE}{byte:02x}")
-}
-
-/// The byte that an escape at the beginning of `text` stands for.
-fn escaped_byte(text: &[u8]) -> Option<u8> {
-    let digits = text.strip_prefix(ESCAPE.as_bytes())?.first_chunk::<2>()?;
-    let digit = |b: u8| char::from(b).to_digit(16).filter(|_| !b.is_ascii_uppercase());
-    u8::try_from(digit(digits[0])? * 16 + digit(digits[1])?).ok()
-}
-
-fn unescape(part: &str) -> Option<String> {
-    if part == ESCAPE {
-        return Some(String::new());
-    }
-    let (mut bytes, mut rest) = (Vec::with_capacity(part.len()), part.as_bytes());
-    while let Some((&byte, tail)) = rest.split_first() {
-        let escaped = escaped_byte(rest);
-        bytes.push(escaped.unwrap_or(byte));
-        rest = if escaped.is_some() { &rest[4..] } else { tail };
-    }
-    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]

@@ -7,11 +7,13 @@
 //! ```
 
 mod mark;
+mod names;
 mod rule;
 #[cfg(test)]
 mod tests;
 mod turn;
 
 pub use mark::{Holder, Mark};
+pub use names::{Names, Unnamed, Words};
 pub use rule::{AtDestination, AtSource, Outcome};
 pub use turn::{HeldCopy, Inputs, Turn, turn};

@@ -1,0 +1,126 @@
+//! What each type of registry takes for a name, as data, and names that it doesn't take, written so that it does.
+
+use std::borrow::Cow;
+
+use crate::config::RegistryKind;
+use crate::model::escape::{escape, unescape};
+
+/// The names of one kind of thing in one type of registry.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Grammar {
+    /// Whether the byte at this place may stand there.
+    keeps: fn(&[u8], usize) -> bool,
+    /// The most bytes that a name may have.
+    pub(super) longest: usize,
+    case: Case,
+}
+
+/// What a registry does to capitals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Case {
+    Kept,
+    Lower,
+    Upper,
+}
+
+impl Grammar {
+    const fn new(keeps: fn(&[u8], usize) -> bool, longest: usize) -> Self {
+        Self { keeps, longest, case: Case::Kept }
+    }
+
+    /// Of services. `keep_case` is that of an Eureka registry: its server has capitals only, and its source lower case otherwise.
+    pub(super) fn of_services(kind: RegistryKind, keep_case: bool) -> Self {
+        match kind {
+            RegistryKind::Nacos => Self::new(nacos_service, 512),
+            RegistryKind::Polaris => Self::new(polaris, 512),
+            RegistryKind::ServiceCenter => Self::new(service_center, 128),
+            RegistryKind::Eureka => {
+                let case = if keep_case { Case::Upper } else { Case::Lower };
+                Self { case, ..Self::new(eureka, 255) }
+            }
+            RegistryKind::Consul | RegistryKind::File => Self::new(printable, 512),
+            RegistryKind::Zookeeper => Self::new(node, 512),
+        }
+    }
+
+    /// Of namespaces.
+    pub(super) fn of_namespaces(kind: RegistryKind) -> Self {
+        match kind {
+            RegistryKind::Nacos => Self::new(|bytes, at| word(bytes[at]) || bytes[at] == b'-', 64),
+            RegistryKind::Polaris => Self::new(polaris, 128),
+            RegistryKind::ServiceCenter => Self::new(service_center, 160),
+            _ => Self::new(printable, 512),
+        }
+    }
+
+    /// The name in words that the registry takes. Simple names stay, and no two become one but where capitals are lost.
+    pub(super) fn written(&self, name: &str) -> String {
+        let folded = self.folded(name);
+        if self.needs_escapes(&folded) { escape(&folded, self.keeps) } else { folded.into_owned() }
+    }
+
+    /// The name that was written so.
+    pub(super) fn read(&self, written: &str) -> String {
+        self.escaped_of(written).unwrap_or_else(|| written.to_owned())
+    }
+
+    fn folded<'a>(&self, name: &'a str) -> Cow<'a, str> {
+        match self.case {
+            Case::Kept => Cow::Borrowed(name),
+            Case::Lower => Cow::Owned(name.to_ascii_lowercase()),
+            Case::Upper => Cow::Owned(name.to_ascii_uppercase()),
+        }
+    }
+
+    fn takes(&self, name: &str) -> bool {
+        !name.is_empty() && (0..name.len()).all(|at| (self.keeps)(name.as_bytes(), at))
+    }
+
+    /// The registry doesn't take it, or it would be read as another name's escape.
+    fn needs_escapes(&self, name: &str) -> bool {
+        !self.takes(name) || self.escaped_of(name).is_some()
+    }
+
+    /// The other name that is written like this.
+    fn escaped_of(&self, written: &str) -> Option<String> {
+        let name = unescape(&written.replace("_X", "_x")).filter(|name| *name != written)?;
+        let again = (self.needs_escapes(&name)).then(|| escape(&name, self.keeps))?;
+        (self.folded(&again) == written).then_some(name)
+    }
+}
+
+fn word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
+fn printable(bytes: &[u8], at: usize) -> bool {
+    !bytes[at].is_ascii_control()
+}
+
+fn node(bytes: &[u8], at: usize) -> bool {
+    printable(bytes, at) && bytes[at] != b'/'
+}
+
+/// Nacos takes no spaces, nothing that isn't ASCII, and its own separator nowhere. The group before the first `__` takes less.
+fn nacos_service(bytes: &[u8], at: usize) -> bool {
+    let group = bytes.windows(2).position(|pair| pair == b"__").unwrap_or(0);
+    let byte = bytes[at];
+    if at < group {
+        return word(byte) || b"-:.".contains(&byte);
+    }
+    byte.is_ascii_graphic() && byte != b'@'
+}
+
+fn polaris(bytes: &[u8], at: usize) -> bool {
+    word(bytes[at]) || b"-./:".contains(&bytes[at])
+}
+
+/// Both ends are letters or digits; an escape ends with one.
+fn service_center(bytes: &[u8], at: usize) -> bool {
+    let inner = at > 0 && at + 1 < bytes.len();
+    bytes[at].is_ascii_alphanumeric() || inner && b"_-.".contains(&bytes[at])
+}
+
+fn eureka(bytes: &[u8], at: usize) -> bool {
+    word(bytes[at]) || b"-.:$".contains(&bytes[at])
+}
