@@ -6,6 +6,7 @@
 //!  destination's ──────┘
 //! ```
 
+mod keeper;
 mod mark;
 mod names;
 mod rule;
@@ -13,6 +14,7 @@ mod rule;
 mod tests;
 mod turn;
 
+pub use keeper::{CopyId, Keeper};
 pub use mark::{Holder, Mark};
 pub use names::{Names, Unnamed, Words};
 pub use rule::{AtDestination, AtSource, Outcome};
