@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use causeway_gateways::Retry;
 use tokio_util::sync::CancellationToken;
 
-use super::Capabilities;
-use crate::config;
+use super::{Capabilities, consul, eureka};
+use crate::config::{self, RegistryKind};
 use crate::model::{Instance, ServiceKey};
 use crate::sync::Mark;
 
@@ -132,6 +132,24 @@ pub trait Destination: Send + Sync + 'static {
 /// # Errors
 /// Its settings cannot be used, or its type can't be written to.
 pub fn build(registry: &config::Registry) -> Result<Arc<dyn Destination>, String> {
-    let kind = registry.kind.as_str();
-    Err(format!("the registry {} can't be written to: `{kind}` is a source only", registry.name))
+    let (kind, name) = (registry.kind.as_str(), &registry.name);
+    match registry.kind {
+        RegistryKind::Consul => {
+            usable(name, consul::ConsulDestination::new(&consul::ConsulSettings::from(registry)))
+        }
+        RegistryKind::Eureka => {
+            usable(name, eureka::EurekaDestination::new(eureka::EurekaSettings::from(registry)))
+        }
+        _ => Err(format!("the registry {name} can't be written to: `{kind}` is a source only")),
+    }
+}
+
+fn usable<D: Destination>(
+    name: &str,
+    destination: Result<D, impl fmt::Display>,
+) -> Result<Arc<dyn Destination>, String> {
+    match destination {
+        Ok(destination) => Ok(Arc::new(destination)),
+        Err(error) => Err(format!("the registry {name} can't be written to: {error}")),
+    }
 }

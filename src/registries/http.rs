@@ -13,6 +13,13 @@ pub(super) fn quoted(words: &str) -> String {
     words.trim().chars().take(QUOTED).collect()
 }
 
+/// A name as one segment of a path.
+pub(super) fn path_segment(name: &str) -> String {
+    let encoded: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect();
+    // A space is a plus in forms only.
+    encoded.replace('+', "%20")
+}
+
 /// The innermost error, which says what happened; the outer ones say while doing what.
 pub(super) fn root_cause(error: &dyn std::error::Error) -> String {
     let mut innermost = error;

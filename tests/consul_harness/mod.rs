@@ -11,12 +11,13 @@ use std::sync::{Arc, Mutex as StdMutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use causeway::registries::consul::{Consul, ConsulSettings};
+use causeway::registries::consul::{Consul, ConsulDestination, ConsulSettings};
 use causeway::registries::{MetadataKeys, Weights};
 use causeway_test_support::consul::{ConsulHttp, ConsulOptions, ConsulServer, Registration};
 use causeway_test_support::proxy::Proxy;
 use tokio::sync::Mutex;
 
+use crate::conformance::destination::{DestinationHarness, Way};
 use crate::conformance::stories::Restarts;
 use crate::conformance::{Harness, Inst, Route};
 
@@ -108,6 +109,15 @@ impl Harness for ConsulHarness {
 
     fn is_own_metadata(&self, _: &str) -> bool {
         false
+    }
+}
+
+#[async_trait]
+impl DestinationHarness for ConsulHarness {
+    async fn way(&self) -> Way {
+        let proxy = Proxy::start(&self.address).await.unwrap();
+        let settings = ConsulSettings { addresses: vec![proxy.address()], ..self.settings.clone() };
+        Way { destination: Arc::new(ConsulDestination::new(&settings).unwrap()), proxies: vec![proxy] }
     }
 }
 

@@ -12,16 +12,20 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use causeway::registries::Weights;
-use causeway::registries::eureka::{Eureka, EurekaSettings};
+use causeway::registries::eureka::{Eureka, EurekaDestination, EurekaSettings};
 use causeway_test_support::eureka::{EurekaHttp, EurekaOptions, EurekaServer, Registration};
 use causeway_test_support::proxy::Proxy;
 use tokio::sync::Mutex;
 
+use crate::conformance::destination::{DestinationHarness, Way};
 use crate::conformance::stories::Restarts;
 use crate::conformance::{Harness, Inst, Route};
 
 /// So often tests look; users would look each 5 s.
 pub const POLL: Duration = Duration::from_millis(300);
+
+/// How long copies live; long enough for 250 of them to be written on a busy machine.
+pub const LEASE: Duration = Duration::from_secs(12);
 
 /// A Eureka of its own. It has no namespaces, so stories are told on it one after the other, each on an empty server.
 pub struct EurekaHarness {
@@ -41,7 +45,12 @@ impl EurekaHarness {
         Self {
             http: server.http(),
             address: server.address(),
-            settings: EurekaSettings { poll_interval: POLL, ..EurekaSettings::default() },
+            settings: EurekaSettings {
+                poll_interval: POLL,
+                renew_every: Duration::from_secs(2),
+                lease: LEASE,
+                ..EurekaSettings::default()
+            },
             server: Mutex::new(server),
             registered: StdMutex::default(),
             overridden: StdMutex::default(),
@@ -114,6 +123,15 @@ impl Harness for EurekaHarness {
 
     fn is_own_metadata(&self, key: &str) -> bool {
         key == "weight"
+    }
+}
+
+#[async_trait]
+impl DestinationHarness for EurekaHarness {
+    async fn way(&self) -> Way {
+        let proxy = Proxy::start(&self.address).await.unwrap();
+        let settings = EurekaSettings { addresses: vec![proxy.address()], ..self.settings.clone() };
+        Way { destination: Arc::new(EurekaDestination::new(settings).unwrap()), proxies: vec![proxy] }
     }
 }
 

@@ -6,14 +6,15 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::model::{Address, Instance, Metadata, ServiceKey, Snapshot, Weight};
+use crate::registries::metadata::original;
 
 /// Consul's own maintenance mode is a critical check of this name for a node,
 const NODE_MAINTENANCE: &str = "_node_maintenance";
 /// and of a name that begins so for a service.
-const SERVICE_MAINTENANCE: &str = "_service_maintenance:";
+pub(super) const SERVICE_MAINTENANCE: &str = "_service_maintenance:";
 /// What tags stand behind in metadata. No key of Consul's own metadata has a dot.
-const TAG: &str = "tag.";
-const TAGGED: &str = "true";
+pub(super) const TAG: &str = "tag.";
+pub(super) const TAGGED: &str = "true";
 
 /// The names in an answer to `/v1/catalog/services`.
 ///
@@ -30,14 +31,33 @@ pub(super) fn parse_names(body: &[u8]) -> Result<BTreeSet<String>, String> {
 /// # Errors
 /// What is unreadable in it.
 pub(super) fn parse_instances(body: &[u8]) -> Result<Vec<Instance>, String> {
+    Ok(parse_standing(body)?.into_iter().map(|standing| standing.instance).collect())
+}
+
+/// The entries in an answer to `/v1/health/service/…`, as a writer looks at them.
+///
+/// # Errors
+/// What is unreadable in it.
+pub(super) fn parse_standing(body: &[u8]) -> Result<Vec<Standing>, String> {
     let mut entries: Vec<Entry> = serde_json::from_slice(body).map_err(|error| error.to_string())?;
     entries.sort_by(|a, b| a.rank().cmp(&b.rank()));
-    Ok(entries.iter().filter_map(Entry::instance).collect())
+    Ok(entries.into_iter().filter_map(Entry::standing).collect())
 }
 
 /// The snapshot of a service from its instances and the answer's index.
 pub(super) fn snapshot(key: ServiceKey, instances: Vec<Instance>, index: u64) -> Snapshot {
     Snapshot { revision: index.to_string(), ..Snapshot::new(key, instances) }
+}
+
+/// An entry of a service: what readers are shown of it, and what a writer has to know besides.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Standing {
+    pub(super) instance: Instance,
+    pub(super) node: String,
+    /// Unique on its node.
+    pub(super) id: String,
+    /// The checks of its own, without those of its node.
+    pub(super) checks: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -85,6 +105,8 @@ struct Check {
     id: String,
     #[serde(default)]
     status: String,
+    #[serde(rename = "ServiceID", default)]
+    service: String,
 }
 
 impl Check {
@@ -119,6 +141,13 @@ impl Entry {
         (&self.node.node, &self.service.id)
     }
 
+    fn standing(self) -> Option<Standing> {
+        let instance = self.instance()?;
+        let own = |check: Check| (check.service == self.service.id).then_some(check.id);
+        let checks = self.checks.into_iter().flatten().filter_map(own).collect();
+        Some(Standing { instance, node: self.node.node, id: self.service.id, checks })
+    }
+
     /// `None` for a port that no socket has.
     fn instance(&self) -> Option<Instance> {
         let Self { node, service, checks } = self;
@@ -140,7 +169,8 @@ impl Entry {
     fn metadata(&self) -> Metadata {
         let tags = self.service.tags.iter().flatten();
         let tags = tags.map(|tag| (format!("{TAG}{tag}"), TAGGED.to_owned()));
-        self.service.meta.clone().into_iter().flatten().chain(tags).collect()
+        let meta = original(self.service.meta.clone().unwrap_or_default());
+        meta.into_iter().chain(tags).collect()
     }
 
     fn attributes(&self) -> Metadata {
@@ -160,6 +190,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::model::marks::{ORIGIN, OWNER, TASK};
 
     fn entry(service: Value, checks: Value) -> Value {
         json!({ "Node": { "Node": "n", "Address": "10.0.0.9", "Datacenter": "dc1" }, "Service": service, "Checks": checks })
@@ -226,6 +257,28 @@ mod tests {
         let kept = snapshot(ServiceKey::new("default", "x"), all, 7);
         assert_eq!(kept.instances[&Address::new("10.0.0.9", 80)].attributes["id"], "b");
         assert_eq!(kept.revision, "7");
+    }
+
+    #[test]
+    fn only_our_copies_have_escaped_keys() {
+        let marks = [(ORIGIN, "nacos"), (OWNER, "o"), (TASK, "t")];
+        let mut meta = Metadata::from([("a_x2eb".to_owned(), "1".to_owned())]);
+        let key =
+            |meta: &Metadata| one(json!({ "ID": "a", "Meta": meta }), json!([])).metadata.into_keys().next();
+        assert_eq!(key(&meta).unwrap(), "a_x2eb");
+        meta.extend(marks.map(|(key, value)| (key.to_owned(), value.to_owned())));
+        assert_eq!(key(&meta).unwrap(), "a.b");
+    }
+
+    #[test]
+    fn a_writer_sees_ids_and_own_checks() {
+        let mut own = check("service:a-1", "passing");
+        own["ServiceID"] = json!("a-1");
+        let body =
+            json!([entry(json!({ "ID": "a-1", "Port": 80 }), json!([check("serfHealth", "passing"), own]))]);
+        let standing = parse_standing(body.to_string().as_bytes()).unwrap().remove(0);
+        assert_eq!((standing.node.as_str(), standing.id.as_str()), ("n", "a-1"));
+        assert_eq!(standing.checks, ["service:a-1"]);
     }
 
     #[test]

@@ -72,6 +72,14 @@ pub enum ConsulError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The node of a task's copies is there, and isn't the task's.
+    #[error(
+        "the node {node}, on which this task's copies would stand, is somebody else's; deregister it, or give the task another name"
+    )]
+    NodeTaken {
+        /// Its name.
+        node: String,
+    },
     /// Any other answer that isn't a success.
     #[error("{server} answered {what} with status {status}: {message}")]
     Refused {

@@ -6,9 +6,11 @@ use std::time::Duration;
 use causeway_gateways::http::client_builder;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Response, StatusCode};
+use serde::Deserialize;
+use serde_json::Value;
 
 use super::{ConsulError, ConsulSettings};
-use crate::registries::http::{CONNECT_TIMEOUT, quoted, root_cause};
+use crate::registries::http::{CONNECT_TIMEOUT, path_segment, quoted, root_cause};
 use crate::registries::server::Server;
 use crate::registries::tls::Trust;
 
@@ -18,6 +20,9 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const MARGIN: Duration = Duration::from_secs(4);
 /// Connections without a query; they count in the server's limit as the others do.
 const IDLE_CONNECTIONS: usize = 32;
+
+/// The body of an answer without entries.
+const NOTHING: &[u8] = b"[]";
 
 const INDEX: HeaderName = HeaderName::from_static("x-consul-index");
 const FILTERED: HeaderName = HeaderName::from_static("x-consul-results-filtered-by-acls");
@@ -40,6 +45,18 @@ pub(super) struct Query {
     pub(super) wait: Duration,
 }
 
+impl Query {
+    /// One that is answered at once, with all that there is.
+    pub(super) fn at_once(what: String, path: String) -> Self {
+        Self { what, path, filter: None, sorted: false, wait: Duration::ZERO }
+    }
+}
+
+/// Where a service's instances are.
+pub(super) fn instances_path(service: &str) -> String {
+    format!("/health/service/{}", path_segment(service))
+}
+
 /// A good and whole answer.
 #[derive(Clone, Debug)]
 pub(super) struct Answer {
@@ -48,6 +65,17 @@ pub(super) struct Answer {
     /// Whoever has no right to something is shown nothing, without a word.
     pub(super) default_deny: bool,
     pub(super) body: bytes::Bytes,
+}
+
+/// Why an operation of a transaction could not be carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub(super) struct Refusal {
+    /// Which operation.
+    #[serde(rename = "OpIndex")]
+    pub(super) operation: usize,
+    /// The server's words.
+    #[serde(rename = "What")]
+    pub(super) words: String,
 }
 
 /// HTTP to several servers of one cluster: the one that answered last is asked first.
@@ -90,9 +118,35 @@ impl Http {
     /// # Errors
     /// Whatever isn't a good and whole answer.
     pub(super) async fn get(&self, query: &Query, index: Option<u64>) -> Result<Answer, ConsulError> {
+        self.by_turns(|server| self.get_from(server, query, index)).await
+    }
+
+    /// Carries out operations on the catalogue, all or none. What it refused of them, if anything; then it did none.
+    ///
+    /// # Errors
+    /// Whatever isn't such an answer.
+    pub(super) async fn transact(&self, operations: &[&Value]) -> Result<Vec<Refusal>, ConsulError> {
+        self.by_turns(|server| self.transact_on(server, operations)).await
+    }
+
+    /// Whether an empty answer means that there is nothing. With a token the server says when it leaves something out.
+    ///
+    /// # Errors
+    /// It may just be kept from us.
+    pub(super) fn believe(&self, answer: &Answer, query: &Query) -> Result<(), ConsulError> {
+        if answer.body.trim_ascii() == NOTHING && answer.default_deny && !self.has_token {
+            let (server, what) = (answer.server.clone(), query.what.clone());
+            return Err(ConsulError::Withheld { server, what });
+        }
+        Ok(())
+    }
+
+    async fn by_turns<'a, T, F>(&'a self, ask: impl FnOnce(&'a Server) -> F) -> Result<T, ConsulError>
+    where
+        F: Future<Output = Result<T, ConsulError>>,
+    {
         let turn = self.current.load(Ordering::Relaxed);
-        let server = &self.servers[turn % self.servers.len()];
-        let answer = self.get_from(server, query, index).await;
+        let answer = ask(&self.servers[turn % self.servers.len()]).await;
         if let Err(
             ConsulError::Unreachable { .. } | ConsulError::NotReady { .. } | ConsulError::Refused { .. },
         ) = answer
@@ -103,16 +157,38 @@ impl Http {
         answer
     }
 
+    async fn transact_on(&self, server: &Server, operations: &[&Value]) -> Result<Vec<Refusal>, ConsulError> {
+        let unreachable = |error: reqwest::Error| unreachable(server, &error, TIMEOUT);
+        let what = || "a transaction".to_owned();
+        let request = self.client.put(format!("{}/v1/txn", server.base)).query(&self.everywhere());
+        let response = request.json(operations).timeout(TIMEOUT).send().await.map_err(unreachable)?;
+        match response.status() {
+            StatusCode::OK => Ok(Vec::new()),
+            StatusCode::CONFLICT => {
+                let body = response.bytes().await.map_err(unreachable)?;
+                let unreadable = |reason: String| ConsulError::Unreadable {
+                    server: server.label.clone(),
+                    what: what(),
+                    reason,
+                };
+                parse_refusals(&body).map_err(unreadable)
+            }
+            _ => Err(refusal(server, what(), response).await),
+        }
+    }
+
+    /// The parameters of every request.
+    fn everywhere(&self) -> Vec<(&'static str, String)> {
+        self.datacenter.iter().map(|datacenter| ("dc", datacenter.clone())).collect()
+    }
+
     async fn get_from(
         &self,
         server: &Server,
         query: &Query,
         index: Option<u64>,
     ) -> Result<Answer, ConsulError> {
-        let mut parameters = Vec::new();
-        if let Some(datacenter) = &self.datacenter {
-            parameters.push(("dc", datacenter.clone()));
-        }
+        let mut parameters = self.everywhere();
         if let Some(filter) = &query.filter {
             parameters.push(("filter", filter.clone()));
         }
@@ -125,20 +201,21 @@ impl Http {
             parameters.push(("wait", format!("{}s", query.wait.as_secs())));
             timeout = query.wait * 17 / 16 + MARGIN;
         }
-        let unreachable = |error: reqwest::Error| ConsulError::Unreachable {
-            server: server.label.clone(),
-            reason: reason(&error, timeout),
-        };
+        let unreachable = |error: reqwest::Error| unreachable(server, &error, timeout);
         let url = format!("{}/v1{}", server.base, query.path);
         let request = self.client.get(url).query(&parameters).timeout(timeout);
         let response = request.send().await.map_err(unreachable)?;
         let (status, headers) = (response.status(), response.headers().clone());
         if status != StatusCode::OK {
-            return Err(refusal(server, query, response).await);
+            return Err(refusal(server, query.what.clone(), response).await);
         }
         let body = response.bytes().await.map_err(unreachable)?;
         judge(server, query, &headers, body)
     }
+}
+
+fn unreachable(server: &Server, error: &reqwest::Error, timeout: Duration) -> ConsulError {
+    ConsulError::Unreachable { server: server.label.clone(), reason: reason(error, timeout) }
 }
 
 fn reason(error: &reqwest::Error, timeout: Duration) -> String {
@@ -148,16 +225,30 @@ fn reason(error: &reqwest::Error, timeout: Duration) -> String {
     root_cause(error)
 }
 
-async fn refusal(server: &Server, query: &Query, response: Response) -> ConsulError {
-    let (server, what, status) = (server.label.clone(), query.what.clone(), response.status());
+async fn refusal(server: &Server, what: String, response: Response) -> ConsulError {
+    let (server, status) = (server.label.clone(), response.status());
     // The status tells enough when the words are lost.
-    let words = response.text().await.unwrap_or_default();
-    let message = quoted(&words);
+    let message = quoted(&response.text().await.unwrap_or_default());
     match status {
         StatusCode::TOO_MANY_REQUESTS => ConsulError::Busy { server },
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => ConsulError::Denied { server, what, message },
         status => ConsulError::Refused { server, what, status: status.as_u16(), message },
     }
+}
+
+/// What a transaction that was not carried out says, operation by operation.
+fn parse_refusals(body: &[u8]) -> Result<Vec<Refusal>, String> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Answer {
+        errors: Vec<Refusal>,
+    }
+    let Answer { errors } = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    if errors.is_empty() {
+        return Err("it was not carried out, and names no reason".to_owned());
+    }
+    let short = |refusal: Refusal| Refusal { words: quoted(&refusal.words), ..refusal };
+    Ok(errors.into_iter().map(short).collect())
 }
 
 /// Whether a 200 holds all that there is. An index is taken from such an answer only.
@@ -188,13 +279,7 @@ mod tests {
 
     fn judged(headers: &[(&'static str, &'static str)]) -> Result<Answer, ConsulError> {
         let server = Server { label: "s:1".to_owned(), base: "http://s:1".to_owned() };
-        let query = Query {
-            what: "it".to_owned(),
-            path: String::new(),
-            filter: None,
-            sorted: false,
-            wait: Duration::ZERO,
-        };
+        let query = Query::at_once("it".to_owned(), String::new());
         let pairs = headers
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));

@@ -26,6 +26,7 @@ mod settings;
 mod shared;
 mod tables;
 mod watch;
+mod write;
 
 use std::sync::Arc;
 
@@ -40,6 +41,7 @@ use watch::Watch;
 
 pub use error::ConsulError;
 pub use settings::ConsulSettings;
+pub use write::ConsulDestination;
 
 const CAPABILITIES: Capabilities = Capabilities {
     kind: "consul",

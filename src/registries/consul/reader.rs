@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::ConsulError;
 use super::entry::{parse_instances, snapshot};
-use super::http::{Answer, Query};
+use super::http::{Answer, Query, instances_path};
 use super::index::{Cursor, Step};
 use super::shared::Shared;
 use crate::guard::Scope;
@@ -16,9 +16,6 @@ use crate::model::ServiceKey;
 pub(super) const WAIT: Duration = Duration::from_secs(10);
 /// A failure says something of the service itself when it lasts while the list can be read.
 const PATIENCE: u32 = 3;
-
-/// The body of an answer without instances.
-const NOTHING: &[u8] = b"[]";
 
 /// What a reading found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,14 +44,11 @@ pub(super) struct Reader {
 
 impl Reader {
     pub(super) fn new(shared: &Shared, service: &str) -> Self {
-        let encoded: String = url::form_urlencoded::byte_serialize(service.as_bytes()).collect();
         let query = Query {
-            what: format!("the instances of {service}"),
-            // A space is a plus in forms only.
-            path: format!("/health/service/{}", encoded.replace('+', "%20")),
             filter: shared.filter.clone(),
             sorted: true,
             wait: WAIT,
+            ..Query::at_once(format!("the instances of {service}"), instances_path(service))
         };
         let outages = shared.outages();
         Self { key: shared.key(service), query, cursor: Cursor::default(), outages, failures: 0 }
@@ -98,11 +92,7 @@ impl Reader {
         answer: &Answer,
         waited: Option<Duration>,
     ) -> Result<Found, ConsulError> {
-        // With a token the server says when it leaves something out.
-        if answer.body.trim_ascii() == NOTHING && answer.default_deny && !shared.http.has_token {
-            let (server, what) = (answer.server.clone(), self.query.what.clone());
-            return Err(ConsulError::Withheld { server, what });
-        }
+        shared.http.believe(answer, &self.query)?;
         match self.cursor.answered(answer.index, waited) {
             Step::Unchanged => return Ok(Found::Same),
             Step::Hurried => return Ok(Found::Hurried),

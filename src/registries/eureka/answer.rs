@@ -40,6 +40,9 @@ pub(super) struct InstanceInfo {
     /// What counts: operators' overrides are in it already.
     #[serde(deserialize_with = "text")]
     pub(super) status: String,
+    /// An operator's word; `UNKNOWN` where there is none.
+    #[serde(deserialize_with = "text", alias = "overriddenstatus")]
+    pub(super) overridden_status: String,
     pub(super) port: Port,
     pub(super) secure_port: Port,
     #[serde(deserialize_with = "pairs")]
@@ -50,6 +53,9 @@ pub(super) struct InstanceInfo {
     /// Milliseconds since 1970, by the server's clock.
     #[serde(deserialize_with = "number")]
     pub(super) last_updated_timestamp: u64,
+    /// Milliseconds since 1970 by the writer's clock. A registration with an older one is ignored.
+    #[serde(deserialize_with = "number")]
+    pub(super) last_dirty_timestamp: u64,
 }
 
 impl InstanceInfo {
@@ -70,6 +76,11 @@ pub(super) struct Port {
 }
 
 impl Port {
+    /// This port, or one that is off.
+    pub(super) fn of(port: Option<u16>) -> Self {
+        Self { number: port.unwrap_or(0).into(), enabled: port.is_some() }
+    }
+
     /// The port, when it is on.
     pub(super) fn on(self) -> Option<u16> {
         u16::try_from(self.number).ok().filter(|port| self.enabled && *port > 0)
@@ -82,6 +93,32 @@ impl Port {
 pub(super) struct DataCenterInfo {
     #[serde(deserialize_with = "pairs")]
     pub(super) metadata: BTreeMap<String, String>,
+}
+
+/// Reads what `/apps/…` says of one application.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn parse_application(body: &[u8]) -> Result<Vec<InstanceInfo>, String> {
+    #[derive(Deserialize)]
+    struct Answer {
+        application: Application,
+    }
+    let answer: Answer = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    Ok(answer.application.instance)
+}
+
+/// Reads what `/apps/…/…` says of one instance.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn parse_instance(body: &[u8]) -> Result<InstanceInfo, String> {
+    #[derive(Deserialize)]
+    struct Answer {
+        instance: InstanceInfo,
+    }
+    let answer: Answer = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    Ok(answer.instance)
 }
 
 #[derive(Deserialize)]
@@ -214,6 +251,16 @@ mod tests {
         assert_eq!((instance.port.on(), instance.secure_port.on()), (Some(80), None));
         assert!(instance.metadata.is_empty());
         assert_eq!(instance.data_center_info.metadata["availability-zone"], "us-east-1c");
+    }
+
+    #[test]
+    fn one_application_and_one_instance() {
+        let instance = r#"{"instanceId":"i","overriddenStatus":"OUT_OF_SERVICE","lastDirtyTimestamp":"7"}"#;
+        let alone = parse_instance(format!(r#"{{"instance":{instance}}}"#).as_bytes()).unwrap();
+        assert_eq!((alone.overridden_status.as_str(), alone.last_dirty_timestamp), ("OUT_OF_SERVICE", 7));
+        let body = format!(r#"{{"application":{{"name":"A","instance":{instance}}}}}"#);
+        assert_eq!(parse_application(body.as_bytes()).unwrap(), [alone]);
+        assert!(parse_application(b"{}").is_err() && parse_instance(b"{}").is_err());
     }
 
     #[test]

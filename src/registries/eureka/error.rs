@@ -30,6 +30,27 @@ pub enum EurekaError {
         /// What was asked for.
         what: &'static str,
     },
+    /// What may be read may not be written.
+    #[error(
+        "{server} lets us read, and refuses {what} ({status}): `user` may not write, or its Spring Security protects /eureka/** \
+         against CSRF, which has to be switched off there"
+    )]
+    ReadOnly {
+        /// `host:port`.
+        server: String,
+        /// What was asked for.
+        what: &'static str,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// It took a registration, and shows something else.
+    #[error("{server} took the registration, and goes on showing it as {shown}")]
+    Ignored {
+        /// `host:port`.
+        server: String,
+        /// What it shows.
+        shown: String,
+    },
     /// Another answer that isn't a success.
     #[error("{server} answered {what} with status {status}: {message}")]
     Refused {

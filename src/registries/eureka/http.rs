@@ -1,10 +1,11 @@
-//! Reading lists from one server.
+//! Requests to one server.
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use causeway_gateways::http::client_builder;
 use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
-use reqwest::{Method, StatusCode};
+use reqwest::{Method, RequestBuilder, StatusCode};
 
 use super::answer::{Applications, parse};
 use super::schedule::List;
@@ -50,24 +51,77 @@ impl Http {
     /// Whatever isn't a good and whole answer.
     pub(super) async fn read(&self, server: &Server, list: List) -> Result<Applications, EurekaError> {
         let what = what(list);
-        let unreachable = |error: reqwest::Error| EurekaError::Unreachable {
-            server: server.label.clone(),
-            reason: if error.is_timeout() { "no answer in time".to_owned() } else { root_cause(&error) },
-        };
         let path = match list {
             List::Full => "apps",
             List::Delta => "apps/delta",
         };
-        let mut request = self.client.request(Method::GET, format!("{}/{path}", server.base));
-        if let Some((user, password)) = &self.user {
-            request = request.basic_auth(user, password.as_ref().map(Secret::expose));
-        }
-        let (status, body) = self.client.exchange(request).await.map_err(unreachable)?;
+        let (status, body) = self.answer(server, self.request(Method::GET, server, path)).await?;
         if status != StatusCode::OK {
             return Err(refused(server.label.clone(), what, status, &body));
         }
+        parse(&body).map_err(|reason| EurekaError::Unreadable { server: server.label.clone(), what, reason })
+    }
+
+    /// A request below the API's path.
+    pub(super) fn request(&self, method: Method, server: &Server, path: &str) -> RequestBuilder {
+        let request = self.client.request(method, format!("{}/{path}", server.base));
+        match &self.user {
+            Some((user, password)) => request.basic_auth(user, password.as_ref().map(Secret::expose)),
+            None => request,
+        }
+    }
+
+    /// Whether something is there: what is said of it, or that it isn't.
+    ///
+    /// # Errors
+    /// Whatever is no such answer.
+    pub(super) async fn find<T>(
+        &self,
+        server: &Server,
+        what: &'static str,
+        path: &str,
+        parse: impl FnOnce(&[u8]) -> Result<T, String>,
+    ) -> Result<Option<T>, EurekaError> {
+        let (status, body) = self.answer(server, self.request(Method::GET, server, path)).await?;
         let unreadable = |reason| EurekaError::Unreadable { server: server.label.clone(), what, reason };
-        parse(&body).map_err(unreadable)
+        match status {
+            StatusCode::OK => parse(&body).map(Some).map_err(unreadable),
+            StatusCode::NOT_FOUND => Ok(None),
+            _ => Err(refused(server.label.clone(), what, status, &body)),
+        }
+    }
+
+    /// Sends a write to what may not be there; whether it was.
+    ///
+    /// # Errors
+    /// Whatever is no such answer.
+    pub(super) async fn write(
+        &self,
+        server: &Server,
+        what: &'static str,
+        request: RequestBuilder,
+    ) -> Result<bool, EurekaError> {
+        let (status, body) = self.answer(server, request).await?;
+        match status {
+            StatusCode::OK | StatusCode::NO_CONTENT => Ok(true),
+            StatusCode::NOT_FOUND => Ok(false),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                Err(EurekaError::ReadOnly { server: server.label.clone(), what, status: status.as_u16() })
+            }
+            _ => Err(refused(server.label.clone(), what, status, &body)),
+        }
+    }
+
+    async fn answer(
+        &self,
+        server: &Server,
+        request: RequestBuilder,
+    ) -> Result<(StatusCode, Bytes), EurekaError> {
+        let unreachable = |error: reqwest::Error| EurekaError::Unreachable {
+            server: server.label.clone(),
+            reason: if error.is_timeout() { "no answer in time".to_owned() } else { root_cause(&error) },
+        };
+        self.client.exchange(request).await.map_err(unreachable)
     }
 }
 

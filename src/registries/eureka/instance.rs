@@ -2,14 +2,16 @@
 
 use super::answer::InstanceInfo;
 use crate::model::{Address, Instance, Metadata, Weight};
+use crate::registries::metadata::original;
 
 /// Takes traffic.
-const UP: &str = "UP";
+pub(super) const UP: &str = "UP";
 /// An operator, or the application itself, took it out of traffic.
-const OUT_OF_SERVICE: &str = "OUT_OF_SERVICE";
+pub(super) const OUT_OF_SERVICE: &str = "OUT_OF_SERVICE";
 
 /// The instance as we write it. What is neither up nor out of service (`DOWN`, `STARTING`, `UNKNOWN`) is unhealthy.
-pub(super) fn to_instance(info: InstanceInfo) -> Instance {
+pub(super) fn to_instance(mut info: InstanceInfo) -> Instance {
+    info.metadata = original(info.metadata);
     let (port, attributes) = (info.port.on().or(info.secure_port.on()), attributes(&info));
     let host = if info.ip_addr.is_empty() { info.host_name } else { info.ip_addr };
     Instance {

@@ -16,6 +16,7 @@ mod instance;
 mod schedule;
 mod settings;
 mod watch;
+mod write;
 
 use std::sync::Arc;
 
@@ -28,6 +29,7 @@ use watch::Watch;
 
 pub use error::EurekaError;
 pub use settings::EurekaSettings;
+pub use write::EurekaDestination;
 
 const CAPABILITIES: Capabilities = Capabilities {
     kind: "eureka",

@@ -32,6 +32,10 @@ pub struct EurekaSettings {
     pub keep_case: bool,
     /// Time between two readings.
     pub poll_interval: Duration,
+    /// Time between two renewals of a copy that we write. Servers reckon with 30 s when they judge how many are missing.
+    pub renew_every: Duration,
+    /// After so long without a renewal a server may take such a copy for dead.
+    pub lease: Duration,
 }
 
 impl Default for EurekaSettings {
@@ -44,6 +48,8 @@ impl Default for EurekaSettings {
             tls: None,
             keep_case: false,
             poll_interval: DEFAULT_POLL_INTERVAL,
+            renew_every: Duration::from_secs(30),
+            lease: Duration::from_secs(90),
         }
     }
 }
@@ -59,6 +65,7 @@ impl From<&Registry> for EurekaSettings {
             tls: registry.tls,
             keep_case: registry.keep_case,
             poll_interval: registry.poll_interval.unwrap_or(DEFAULT_POLL_INTERVAL),
+            ..Self::default()
         }
     }
 }

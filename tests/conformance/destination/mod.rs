@@ -114,36 +114,36 @@ pub fn mark(task: &str) -> Mark {
 }
 
 /// A reader beside the writer, that sees the registry as applications do.
-struct Reader<'a> {
+pub struct Reader<'a> {
     harness: &'a dyn DestinationHarness,
     running: Running,
     service: &'static str,
 }
 
 impl<'a> Reader<'a> {
-    async fn start(harness: &'a dyn DestinationHarness, namespace: &str) -> Reader<'a> {
+    pub async fn start(harness: &'a dyn DestinationHarness, namespace: &str) -> Reader<'a> {
         let running = Running::start(harness.route().await, Patterns::of(namespace, &["*"]), namespace);
         running.complete(harness.limit()).await;
         Self { harness, running, service: harness.service() }
     }
 
     /// The copies at an address, as the source shows them.
-    fn copies(&self, address: &Address) -> Vec<Instance> {
+    pub fn copies(&self, address: &Address) -> Vec<Instance> {
         let reading = self.running.view.reading(&self.running.key(self.service));
         reading.and_then(|reading| reading.snapshot.copies.get(address).cloned()).unwrap_or_default()
     }
 
     /// A copy as its renewal is asked for: as the source shows it.
-    fn standing(&self, copy: &InstanceCopy) -> InstanceCopy {
+    pub fn standing(&self, copy: &InstanceCopy) -> InstanceCopy {
         InstanceCopy { instance: self.copies(&copy.instance.address)[0].clone(), ..copy.clone() }
     }
 
-    fn native(&self, address: &Address) -> Option<Instance> {
+    pub fn native(&self, address: &Address) -> Option<Instance> {
         let reading = self.running.view.reading(&self.running.key(self.service))?;
         reading.snapshot.instances.get(address).filter(|_| reading.snapshot.is_native(address)).cloned()
     }
 
-    async fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
+    pub async fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
         let until = Instant::now() + self.harness.limit();
         while !holds(self) {
             let shown = self.running.view.reading(&self.running.key(self.service));
@@ -153,7 +153,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Waits until exactly this copy stands at its address, and says what is wrong with what does.
-    async fn shows(&self, writer: &Writer, copy: &InstanceCopy) {
+    pub async fn shows(&self, writer: &Writer, copy: &InstanceCopy) {
         let (address, wanted) = (&copy.instance.address, writer.destination.as_shown(copy));
         let until = Instant::now() + self.harness.limit();
         loop {
@@ -173,12 +173,12 @@ impl<'a> Reader<'a> {
         }
     }
 
-    async fn shows_none(&self, address: &Address) {
+    pub async fn shows_none(&self, address: &Address) {
         self.until("the copy is gone", |reader| reader.copies(address).is_empty()).await;
     }
 
     /// Looks all the time while something is done: whether each of these was absent at any moment.
-    async fn never_absent<T>(&self, addresses: &[Address], meanwhile: impl Future<Output = T>) -> T {
+    pub async fn never_absent<T>(&self, addresses: &[Address], meanwhile: impl Future<Output = T>) -> T {
         let watch = async {
             loop {
                 for address in addresses {
@@ -193,7 +193,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    async fn end(self) {
+    pub async fn end(self) {
         self.running.end().await;
     }
 }

@@ -1,6 +1,7 @@
 //! One instance as an application registers it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -23,6 +24,8 @@ pub struct Registration {
     pub metadata: BTreeMap<String, String>,
     /// Seconds without a heartbeat until it may be evicted. The default is longer than any test, so none needs a heartbeat.
     pub lease: u32,
+    /// When the writer says that it changed last, since 1970; the server says "now" where it is missing.
+    pub dirty: Option<Duration>,
 }
 
 impl Registration {
@@ -37,6 +40,7 @@ impl Registration {
             status: "UP".to_owned(),
             metadata: BTreeMap::new(),
             lease: 86_400,
+            dirty: None,
         }
     }
 
@@ -60,6 +64,7 @@ impl Registration {
             },
             "leaseInfo": { "durationInSecs": self.lease },
             "metadata": self.metadata,
+            "lastDirtyTimestamp": self.dirty.map(|dirty| dirty.as_millis().to_string()),
         }})
     }
 }
