@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use causeway_gateways::Retry;
 use tokio_util::sync::CancellationToken;
 
-use super::{Capabilities, consul, eureka};
+use super::{Capabilities, consul, eureka, nacos, polaris};
 use crate::config::{self, RegistryKind};
 use crate::model::{Instance, ServiceKey};
 use crate::sync::Mark;
@@ -139,6 +139,12 @@ pub fn build(registry: &config::Registry) -> Result<Arc<dyn Destination>, String
         }
         RegistryKind::Eureka => {
             usable(name, eureka::EurekaDestination::new(eureka::EurekaSettings::from(registry)))
+        }
+        RegistryKind::Nacos => {
+            usable(name, nacos::NacosDestination::new(nacos::NacosSettings::from(registry)))
+        }
+        RegistryKind::Polaris => {
+            usable(name, polaris::PolarisDestination::new(polaris::PolarisSettings::from(registry)))
         }
         _ => Err(format!("the registry {name} can't be written to: `{kind}` is a source only")),
     }

@@ -11,6 +11,7 @@ pub mod consul;
 pub mod destination;
 pub mod eureka;
 pub mod file;
+mod held;
 mod http;
 mod metadata;
 pub mod nacos;

@@ -10,11 +10,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use causeway::registries::nacos::{Nacos, NacosSettings};
+use causeway::registries::nacos::{Lease, Nacos, NacosDestination, NacosSettings};
 use causeway_test_support::nacos::{NacosHttp, NacosOptions, NacosPorts, NacosServer, Registration};
 use causeway_test_support::proxy::Proxy;
 use tokio::sync::OnceCell;
 
+use crate::conformance::destination::{DestinationHarness, Way};
 use crate::conformance::{Harness, Inst, Route};
 
 static SHARED: OnceCell<NacosServer> = OnceCell::const_new();
@@ -86,5 +87,21 @@ impl Harness for NacosHarness {
 
     fn is_own_metadata(&self, key: &str) -> bool {
         key.starts_with("preserved.")
+    }
+}
+
+/// Long enough for a busy machine, short enough to wait for its end.
+pub const LEASE: Lease = Lease {
+    beat_every: Duration::from_secs(2),
+    unhealthy_after: Duration::from_secs(10),
+    gone_after: Duration::from_secs(15),
+};
+
+#[async_trait]
+impl DestinationHarness for NacosHarness {
+    async fn way(&self) -> Way {
+        let (address, proxies) = proxied(self.ports).await;
+        let settings = NacosSettings { addresses: vec![address], lease: LEASE, ..self.settings.clone() };
+        Way { destination: Arc::new(NacosDestination::new(settings).unwrap()), proxies }
     }
 }

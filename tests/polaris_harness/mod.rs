@@ -12,11 +12,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use causeway::config::Secret;
-use causeway::registries::polaris::{Polaris, PolarisSettings};
+use causeway::registries::polaris::{Polaris, PolarisDestination, PolarisSettings};
 use causeway_test_support::polaris::{Builder, PolarisStandIn};
 use causeway_test_support::proxy::Proxy;
 use serde_json::{Value, json};
 
+use crate::conformance::destination::{DestinationHarness, Way};
 use crate::conformance::stories::{Guarded, Restarts, Stranger};
 use crate::conformance::{Harness, Inst, Route};
 
@@ -57,12 +58,14 @@ fn address(namespace: &str, instance: &Inst) -> Value {
 /// A source that reaches the server through a proxy.
 pub async fn proxied(server: &PolarisStandIn, token: Option<&str>) -> Route {
     let proxy = Proxy::start(&server.address()).await.unwrap();
-    let settings = PolarisSettings {
-        addresses: vec![proxy.address()],
-        token: token.map(Secret::new),
-        ..PolarisSettings::default()
-    };
-    Route { source: Arc::new(Polaris::new(settings).unwrap()), proxies: vec![proxy] }
+    let source = Polaris::new(settings(proxy.address(), token)).unwrap();
+    Route { source: Arc::new(source), proxies: vec![proxy] }
+}
+
+/// How a server at this address is reached.
+pub fn settings(address: String, token: Option<&str>) -> PolarisSettings {
+    let token = token.map(Secret::new);
+    PolarisSettings { addresses: vec![address], token, ..PolarisSettings::default() }
 }
 
 #[async_trait]
@@ -130,5 +133,14 @@ impl Guarded for PolarisHarness {
 
     async fn expel(&self, _: &str) {
         self.server.set_token("another");
+    }
+}
+
+#[async_trait]
+impl DestinationHarness for PolarisHarness {
+    async fn way(&self) -> Way {
+        let proxy = Proxy::start(&self.server.address()).await.unwrap();
+        let destination = PolarisDestination::new(settings(proxy.address(), None)).unwrap();
+        Way { destination: Arc::new(destination), proxies: vec![proxy] }
     }
 }

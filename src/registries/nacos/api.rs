@@ -22,7 +22,7 @@ const READINGS: usize = 4;
 
 /// Which API a server has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Generation {
+pub(super) enum Generation {
     /// 3.x: the admin API.
     V3,
     /// 1.x and 2.x.
@@ -191,34 +191,36 @@ impl Api {
         }
     }
 
-    /// All instances of a service, those that are switched off too. `clusters` are where to look: v1 lists one at a time.
+    /// All instances of a service, those that are switched off too. Every generation lists one cluster at a time. A service
+    /// that the server doesn't know has none.
     pub(super) async fn instances(
         &self,
         namespace: &Namespace,
         service: &ServiceName,
-        clusters: &BTreeSet<String>,
     ) -> Result<Vec<Host>, NacosError> {
         let what = format!("the instances of {service}");
-        let call = |path| {
-            namespaced(Call::get(path), namespace)
-                .query("groupName", &service.group)
-                .query("pageNo", 1)
-                .query("pageSize", PAGE_SIZE)
-        };
-        if self.generation().await? == Generation::V3 {
-            let call = call("/v3/admin/ns/instance/list").query("serviceName", &service.name);
-            return self.data(call, &what).await;
-        }
+        let generation = self.generation().await?;
         let mut hosts = Vec::new();
-        for cluster in clusters {
-            let call =
-                call("/v1/ns/catalog/instances").query("serviceName", service).query("clusterName", cluster);
-            hosts.extend(self.bare::<CatalogInstances>(call, &what).await?.list);
+        for cluster in self.clusters(namespace, service).await? {
+            let call = match generation {
+                Generation::V3 => named(Call::get("/v3/admin/ns/instance/list"), namespace, &service.name),
+                Generation::V1 => named(Call::get("/v1/ns/catalog/instances"), namespace, service),
+            };
+            let call = call.query("groupName", &service.group).query("clusterName", cluster);
+            let reply = self.answered(call.query("pageNo", 1).query("pageSize", PAGE_SIZE), "").await?;
+            if is_unknown(&reply) {
+                continue;
+            }
+            let reply = checked(reply, &what)?;
+            hosts.extend(match generation {
+                Generation::V3 => opened(&reply, &what)?,
+                Generation::V1 => parse::<CatalogInstances>(&reply, &what)?.list,
+            });
         }
         Ok(hosts)
     }
 
-    async fn generation(&self) -> Result<Generation, NacosError> {
+    pub(super) async fn generation(&self) -> Result<Generation, NacosError> {
         let mut known = self.generation.lock().await;
         if let Some(generation) = *known {
             return Ok(generation);
@@ -236,44 +238,28 @@ impl Api {
     }
 
     /// The `data` of an answer in Nacos' envelope.
-    async fn data<T: DeserializeOwned>(&self, call: Call, what: &str) -> Result<T, NacosError> {
-        #[derive(Deserialize)]
-        struct Envelope {
-            #[serde(default)]
-            code: i64,
-            #[serde(default)]
-            message: Option<String>,
-            #[serde(default)]
-            data: Value,
-        }
-        let reply = self.call(call, what).await?;
-        let envelope: Envelope = parse(&reply, what)?;
-        // v1's console says 200 where v3 says 0.
-        if envelope.code != 0 && envelope.code != 200 {
-            let message = envelope.message.unwrap_or_default();
-            return Err(NacosError::Refused {
-                server: reply.server,
-                what: what.to_owned(),
-                code: envelope.code,
-                message,
-            });
-        }
-        serde_json::from_value(envelope.data).map_err(|error| unreadable(&reply, what, &error))
+    pub(super) async fn data<T: DeserializeOwned>(&self, call: Call, what: &str) -> Result<T, NacosError> {
+        opened(&self.call(call, what).await?, what)
     }
 
     async fn bare<T: DeserializeOwned>(&self, call: Call, what: &str) -> Result<T, NacosError> {
         parse(&self.call(call, what).await?, what)
     }
 
-    /// Sends it with our credentials, and once more with fresh ones when they are refused.
     async fn call(&self, call: Call, what: &str) -> Result<Reply, NacosError> {
-        let grant = self.auth.grant(&self.http, "").await?;
+        checked(self.answered(call, "").await?, what)
+    }
+
+    /// Sends it with our credentials for `resource` (`group@@service`, or nothing), and once more with fresh ones when they
+    /// are refused.
+    pub(super) async fn answered(&self, call: Call, resource: &str) -> Result<Reply, NacosError> {
+        let grant = self.auth.grant(&self.http, resource).await?;
         let reply = self.send(&call, &grant).await?;
         if !denied(reply.status) || !self.auth.refused(&grant).await {
-            return checked(reply, what);
+            return Ok(reply);
         }
-        let grant = self.auth.grant(&self.http, "").await?;
-        checked(self.send(&call, &grant).await?, what)
+        let grant = self.auth.grant(&self.http, resource).await?;
+        self.send(&call, &grant).await
     }
 
     async fn send(&self, call: &Call, grant: &Grant) -> Result<Reply, NacosError> {
@@ -281,6 +267,36 @@ impl Api {
         grant.put_into(&mut call);
         self.http.send(&call).await
     }
+}
+
+/// The `data` of an answer in Nacos' envelope.
+pub(super) fn opened<T: DeserializeOwned>(reply: &Reply, what: &str) -> Result<T, NacosError> {
+    #[derive(Deserialize)]
+    struct Envelope {
+        #[serde(default)]
+        code: i64,
+        #[serde(default)]
+        message: Option<String>,
+        #[serde(default)]
+        data: Value,
+    }
+    let envelope: Envelope = parse(reply, what)?;
+    // v1's console says 200 where v3 says 0.
+    if envelope.code != 0 && envelope.code != 200 {
+        let message = envelope.message.unwrap_or_default();
+        return Err(NacosError::Refused {
+            server: reply.server.clone(),
+            what: what.to_owned(),
+            code: envelope.code,
+            message,
+        });
+    }
+    serde_json::from_value(envelope.data).map_err(|error| unreadable(reply, what, &error))
+}
+
+/// The server says that the service, or the cluster in it, isn't there.
+pub(super) fn is_unknown(reply: &Reply) -> bool {
+    reply.status == StatusCode::NOT_FOUND && reply.words().ends_with("is not found!")
 }
 
 /// Being denied says more than a request that a version doesn't have.
@@ -293,11 +309,16 @@ fn namespaced(call: Call, namespace: &Namespace) -> Call {
     if *namespace == Namespace::new("") { call } else { call.query("namespaceId", &namespace.id) }
 }
 
+/// About a service, written as the path wants it.
+pub(super) fn named(call: Call, namespace: &Namespace, service: impl ToString) -> Call {
+    namespaced(call, namespace).query("serviceName", service)
+}
+
 fn denied(status: StatusCode) -> bool {
     matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
 }
 
-fn checked(reply: Reply, what: &str) -> Result<Reply, NacosError> {
+pub(super) fn checked(reply: Reply, what: &str) -> Result<Reply, NacosError> {
     let (server, what_owned) = (reply.server.clone(), what.to_owned());
     match reply.status {
         status if status.is_success() => Ok(reply),
@@ -321,7 +342,7 @@ fn unreadable(reply: &Reply, what: &str, error: &dyn std::fmt::Display) -> Nacos
     NacosError::Unreadable { server: reply.server.clone(), what: what.to_owned(), reason: error.to_string() }
 }
 
-fn parse<T: DeserializeOwned>(reply: &Reply, what: &str) -> Result<T, NacosError> {
+pub(super) fn parse<T: DeserializeOwned>(reply: &Reply, what: &str) -> Result<T, NacosError> {
     serde_json::from_slice(&reply.body).map_err(|error| unreadable(reply, what, &error))
 }
 

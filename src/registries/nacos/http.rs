@@ -56,8 +56,13 @@ impl Reply {
         let told = serde_json::from_str::<serde_json::Value>(&text).ok();
         // Spring's own errors carry a time as well, so that no two of them are alike.
         let field = |name: &str| told.as_ref().and_then(|json| json[name].as_str());
-        let message = field("message").or_else(|| field("error")).unwrap_or(&text);
-        let short = quoted(message);
+        let message = match (field("message").or_else(|| field("error")), field("data")) {
+            // What v3 says itself where it wraps an error of its own.
+            (Some("server error"), Some(data)) => data.to_owned(),
+            (Some(message), Some(data)) => format!("{message}: {data}"),
+            (message, _) => message.unwrap_or(&text).to_owned(),
+        };
+        let short = quoted(&message);
         if short.is_empty() { format!("status {}", self.status.as_u16()) } else { short }
     }
 }
@@ -141,6 +146,14 @@ mod tests {
             "Forbidden"
         );
         assert_eq!(words(r#"{"code":403,"message":"no right"}"#), "no right");
+        assert_eq!(
+            words(r#"{"code":30000,"message":"server error","data":"cluster x is not found!"}"#),
+            "cluster x is not found!"
+        );
+        assert_eq!(
+            words(r#"{"code":21001,"message":"weight error","data":"too much"}"#),
+            "weight error: too much"
+        );
         assert_eq!(words(" caused by: x \n"), "caused by: x");
         assert_eq!(words(""), "status 403");
         assert_eq!(words("é".repeat(300).leak()).chars().count(), 200);

@@ -43,7 +43,8 @@ impl Host {
         Some(Address::new(self.ip.clone(), u16::try_from(self.port).ok()?))
     }
 
-    fn instance(&self) -> Option<Instance> {
+    /// `None` as for the address.
+    pub(super) fn instance(&self) -> Option<Instance> {
         let mut attributes = Metadata::new();
         if let Some(cluster) = &self.cluster_name {
             attributes.insert("cluster".to_owned(), cluster.clone());
@@ -98,13 +99,6 @@ impl ServiceInfo {
     pub(super) fn agrees_with(&self, listed: &[Host]) -> bool {
         let shown: BTreeSet<Option<Address>> = self.hosts.iter().map(Host::address).collect();
         listed.iter().all(|host| !host.enabled || shown.contains(&host.address()))
-    }
-
-    /// The clusters that instances are or were in.
-    pub(super) fn clusters(&self, previous: Option<&Snapshot>) -> BTreeSet<String> {
-        let before = previous.iter().flat_map(|old| old.instances.values());
-        let before = before.filter_map(|instance| instance.attributes.get("cluster").cloned());
-        self.hosts.iter().filter_map(|host| host.cluster_name.clone()).chain(before).collect()
     }
 
     /// Takes over from the full listing what a push can't tell: instances that are switched off, and under the protection

@@ -1,5 +1,7 @@
 //! Nacos 2.x and 3.x, and Aliyun MSE.
 //!
+//! As a source:
+//!
 //! ```text
 //!  namespaces: fixed, or listed ──▶ for each one
 //!                                    names_loop  HTTP listing, every few seconds ──names──▶ View
@@ -9,12 +11,15 @@
 //!
 //! The listing decides which services there are; the connection pushes their instances. The pushes name no namespace, so
 //! every namespace has a connection of its own, and only when it holds a wanted service.
+//!
+//! As a destination it is written to over HTTP alone: see `writer`.
 
 mod address;
 mod api;
 mod auth;
 mod connection;
 mod error;
+mod form;
 mod health;
 mod http;
 mod info;
@@ -24,11 +29,15 @@ mod namespaces;
 mod open;
 mod pages;
 mod proto;
+mod recent;
+mod refusal;
+mod registration;
 mod session;
 mod settings;
 mod sign;
 mod subscriber;
 mod tls;
+mod writer;
 
 use std::sync::Arc;
 
@@ -44,7 +53,9 @@ use namespaces::Namespaces;
 use settings::Shared;
 
 pub use error::NacosError;
+pub use form::Lease;
 pub use settings::NacosSettings;
+pub use writer::NacosDestination;
 
 const CAPABILITIES: Capabilities = Capabilities {
     kind: "nacos",

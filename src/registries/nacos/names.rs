@@ -46,6 +46,16 @@ impl ServiceName {
         }
     }
 
+    /// From our key: the inverse of [`ServiceName::to_key`].
+    pub(super) fn of_key(key: &str) -> Self {
+        match key.split_once(SEPARATOR) {
+            Some((group, name)) if !group.is_empty() => {
+                Self { group: group.to_owned(), name: name.to_owned() }
+            }
+            _ => Self { group: DEFAULT_GROUP.to_owned(), name: key.to_owned() },
+        }
+    }
+
     /// `name` in the default group, otherwise `group__name`; also for a name that would read as the latter.
     pub(super) fn to_key(&self) -> String {
         if self.group == DEFAULT_GROUP && !self.name.contains(SEPARATOR) {
@@ -89,6 +99,12 @@ mod tests {
         assert_eq!(key("", "TRADE@@orders"), "TRADE__orders");
         assert_eq!(key("TRADE", "providers:com.foo.Bar:1.0.0:"), "TRADE__providers:com.foo.Bar:1.0.0:");
         assert_eq!(key("DEFAULT_GROUP", "a__b"), "DEFAULT_GROUP__a__b");
+        for service in
+            [("DEFAULT_GROUP", "a__b"), ("DEFAULT_GROUP", "__b"), ("TRADE", "orders"), ("DEFAULT_GROUP", "b")]
+        {
+            let name = ServiceName::from_answer(service.0, service.1);
+            assert_eq!(ServiceName::of_key(&name.to_key()), name);
+        }
         assert_eq!(group_of_prefix("TRADE__or"), Some("TRADE"));
         assert_eq!(group_of_prefix("orders"), None);
     }

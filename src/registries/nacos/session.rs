@@ -23,8 +23,8 @@ use crate::model::ServiceKey;
 const SUBSCRIBING: usize = 64;
 /// Refused subscriptions are tried again at this pace.
 const RETRY: Duration = Duration::from_secs(5);
-/// How long a push that leaves something open waits for the full listing, which takes some milliseconds.
-const QUICK_LISTING: Duration = Duration::from_millis(300);
+/// How long a push that leaves something open waits for the full listing, which takes some milliseconds where nobody is busy.
+const QUICK_LISTING: Duration = Duration::from_secs(1);
 /// The second look, for a listing that was slow or behind the push.
 const LATE_LISTING: Duration = Duration::from_secs(5);
 const LATE_BY: Duration = Duration::from_secs(1);
@@ -272,15 +272,13 @@ impl<'a> Session<'a> {
     fn list(&self, service: &str, number: u64, late: bool, info: &ServiceInfo) {
         let (key, name) = (service.to_owned(), info.service());
         let (shared, namespace) = (Arc::clone(&self.of.shared), self.of.namespace.clone());
-        let previous = self.of.view.reading(&self.key(service)).map(|reading| reading.snapshot);
-        let clusters = info.clusters(previous.as_deref());
         self.running.push(Box::pin(async move {
             let listing = async {
                 if late {
                     sleep(LATE_BY).await;
                 }
                 let _slot = shared.listing_slots.acquire().await;
-                shared.api.instances(&namespace, &name, &clusters).await
+                shared.api.instances(&namespace, &name).await
             };
             let limit = if late { LATE_LISTING } else { QUICK_LISTING };
             let hosts = timeout(limit, listing).await.map_or(Err(None), |hosts| hosts.map_err(Some));

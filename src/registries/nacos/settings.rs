@@ -8,6 +8,7 @@ use super::NacosError;
 use super::address::Server;
 use super::api::Api;
 use super::auth::{Auth, Credentials};
+use super::form::Lease;
 use super::http::Http;
 use super::names::Namespace;
 use super::sign::AccessKey;
@@ -39,6 +40,8 @@ pub struct NacosSettings {
     pub namespaces: Vec<String>,
     /// How certificates are judged. Addresses without a scheme are encrypted when it is there; with `http://` gRPC is.
     pub tls: Option<Tls>,
+    /// How copies that are written to it live.
+    pub lease: Lease,
 }
 
 impl From<&Registry> for NacosSettings {
@@ -54,6 +57,7 @@ impl From<&Registry> for NacosSettings {
             region: registry.region,
             namespaces: registry.namespaces,
             tls: registry.tls,
+            lease: Lease::default(),
         }
     }
 }

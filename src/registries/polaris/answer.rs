@@ -7,15 +7,15 @@ use serde::Deserialize;
 use crate::model::{Address, Instance, Metadata, ServiceKey, Snapshot, Weight};
 
 /// All of it.
-const OK: u32 = 200_000;
+pub(super) const OK: u32 = 200_000;
 /// As before, going by the revision that was asked with.
 const UNCHANGED: u32 = 200_001;
 /// There is no such service.
 const NO_SUCH_SERVICE: u32 = 400_202;
 /// The weight of an instance for which none was given.
-const DEFAULT_WEIGHT: f64 = 100.0;
+pub(super) const DEFAULT_WEIGHT: u32 = 100;
 /// When the server last heard of an instance: a clock reading, and not the instance's own word.
-const LAST_HEARTBEAT: &str = "internal-lastheartbeat";
+pub(super) const LAST_HEARTBEAT: &str = "internal-lastheartbeat";
 
 /// The answer to one question.
 #[derive(Clone, Debug, PartialEq)]
@@ -174,9 +174,9 @@ impl Host {
         let mut metadata = self.metadata.unwrap_or_default();
         metadata.remove(LAST_HEARTBEAT);
         Some(Instance {
-            weight: self
-                .weight
-                .map_or(Weight::DEFAULT, |weight| Weight::from_ratio(f64::from(weight) / DEFAULT_WEIGHT)),
+            weight: self.weight.map_or(Weight::DEFAULT, |weight| {
+                Weight::from_ratio(f64::from(weight) / f64::from(DEFAULT_WEIGHT))
+            }),
             healthy: self.healthy.unwrap_or(true),
             isolated: self.isolate.unwrap_or(false),
             metadata,

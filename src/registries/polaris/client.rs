@@ -1,4 +1,4 @@
-//! Discover over HTTP, from any of the configured servers.
+//! Polaris' HTTP API, at any of the configured servers.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,6 +10,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::answer::{self, Answer, Odd};
+use super::batch::{self, Outcome};
 use super::{PolarisError, PolarisSettings};
 use crate::config::Secret;
 use crate::model::{ServiceKey, Snapshot};
@@ -18,6 +19,7 @@ use crate::registries::polling::Polling;
 use crate::registries::server::Server;
 use crate::registries::tls::Trust;
 
+const DISCOVER: &str = "/v1/Discover";
 const TOKEN_HEADER: &str = "X-Polaris-Token";
 /// The server answers from memory, so that more than this means that it doesn't answer.
 const TIMEOUT: Duration = Duration::from_secs(8);
@@ -56,7 +58,8 @@ impl Client {
     ) -> Result<Answer<Snapshot>, PolarisError> {
         let service = json!({ "namespace": key.namespace, "name": key.service, "revision": revision });
         let what = format!("the instances of {key}");
-        let reply = self.ask(&json!({ "type": "INSTANCE", "service": service }), &what).await?;
+        let question = json!({ "type": "INSTANCE", "service": service });
+        let reply = self.ask(Method::POST, DISCOVER, &question, &what).await?;
         let read = answer::instances(&reply.body, key);
         read.map_err(|odd| self.error(reply, &what, odd))
     }
@@ -69,7 +72,8 @@ impl Client {
     ) -> Result<Answer<BTreeSet<ServiceKey>>, PolarisError> {
         let service = json!({ "namespace": namespace, "name": "", "revision": revision });
         let what = "the list of services";
-        let reply = self.ask(&json!({ "type": "SERVICES", "service": service }), what).await?;
+        let question = json!({ "type": "SERVICES", "service": service });
+        let reply = self.ask(Method::POST, DISCOVER, &question, what).await?;
         let read = answer::services(&reply.body);
         read.map_err(|odd| self.error(reply, what, odd))
     }
@@ -79,13 +83,43 @@ impl Client {
         self.http.was_renewed()
     }
 
+    /// Changes things by the OpenAPI, at most 100 at a time: what came of each, in their order.
+    pub(super) async fn change(
+        &self,
+        method: Method,
+        path: &str,
+        items: &[Value],
+        what: &str,
+    ) -> Result<Vec<Outcome>, PolarisError> {
+        let reply = self.ask(method, path, &json!(items), what).await?;
+        if is_denied(reply.status) {
+            let odd = batch::refusal(&reply.body);
+            return Err(self.error(reply, what, odd));
+        }
+        let read = batch::outcomes(&reply.body, items.len());
+        read.map_err(|odd| self.error(reply, what, odd))
+    }
+
+    /// The error of an item that the server refused a moment ago.
+    pub(super) fn refused(&self, what: &str, outcome: Outcome) -> PolarisError {
+        let server = &self.servers[self.current.load(Ordering::Relaxed)];
+        let Outcome { code, info } = outcome;
+        PolarisError::Refused { server: server.label.clone(), what: what.to_owned(), code, message: info }
+    }
+
     /// Asks one server after the other until one answers that isn't behind a gateway that can't reach it.
-    async fn ask(&self, question: &Value, what: &str) -> Result<Reply, PolarisError> {
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        question: &Value,
+        what: &str,
+    ) -> Result<Reply, PolarisError> {
         let first = self.current.load(Ordering::Relaxed);
         let mut last = PolarisError::Settings("no Polaris address is configured".to_owned());
         for turn in 0..self.servers.len() {
             let index = (first + turn) % self.servers.len();
-            match self.ask_one(&self.servers[index], question, what).await {
+            match self.ask_one(&self.servers[index], (&method, path), question, what).await {
                 Ok(reply) if is_absent(reply.status) => {
                     let reason = format!("status {}", reply.status.as_u16());
                     last = PolarisError::Unreachable { server: reply.server, reason };
@@ -100,9 +134,15 @@ impl Client {
         Err(last)
     }
 
-    async fn ask_one(&self, server: &Server, question: &Value, what: &str) -> Result<Reply, PolarisError> {
-        let url = format!("{}/v1/Discover", server.base);
-        let mut request = self.http.request(Method::POST, url).json(question);
+    async fn ask_one(
+        &self,
+        server: &Server,
+        (method, path): (&Method, &str),
+        question: &Value,
+        what: &str,
+    ) -> Result<Reply, PolarisError> {
+        let request = self.http.request(method.clone(), format!("{}{path}", server.base));
+        let mut request = request.json(question);
         if let Some(token) = &self.token {
             request = request.header(TOKEN_HEADER, token.expose());
         }
@@ -129,15 +169,17 @@ impl Client {
             Odd::Unreadable(_) => (u32::from(status.as_u16()), "no answer of Polaris'".to_owned()),
         };
         match status {
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if self.token.is_none() => {
+            status if is_denied(status) && self.token.is_none() => {
                 PolarisError::TokenMissing { server, message }
             }
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                PolarisError::TokenRefused { server, message }
-            }
+            status if is_denied(status) => PolarisError::TokenRefused { server, message },
             _ => PolarisError::Refused { server, what, code, message },
         }
     }
+}
+
+fn is_denied(status: StatusCode) -> bool {
+    matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
 }
 
 fn is_absent(status: StatusCode) -> bool {

@@ -35,7 +35,7 @@ pub enum PolarisError {
         message: String,
     },
     /// The token doesn't allow this.
-    #[error("{server} refuses the token ({message}); check `token` and what its user may read")]
+    #[error("{server} refuses the token ({message}); check `token` and what its user may do")]
     TokenRefused {
         /// `host:port`.
         server: String,
@@ -75,6 +75,15 @@ impl PolarisError {
     /// Asking for something else tells whether it is about one service or about all.
     pub(super) fn may_be_the_servers(&self) -> bool {
         matches!(self, Self::Silent { .. } | Self::TokenMissing { .. } | Self::TokenRefused { .. })
+    }
+
+    /// The server will always refuse this: the request is to blame, or there is no such path.
+    pub(super) fn is_the_users(&self) -> bool {
+        match self {
+            Self::Settings(_) => true,
+            Self::Refused { code, .. } => matches!(code, 400_000..401_000 | 404 | 405),
+            _ => false,
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Polaris, by its HTTP API.
 //!
+//! As a source:
+//!
 //! ```text
 //!  Schedule (pure: what is asked next, and when) ──▶ poller ──Discover──▶ client ──▶ any of the servers
 //!                                                       │
@@ -10,15 +12,20 @@
 //! Polaris has no push: whoever asks with the revision that they have is told "unchanged" or everything. So every service is
 //! asked again and again on a few kept-alive connections, none more often than the server's own cache makes sense of, and all
 //! together at a bounded rate.
+//!
+//! As a destination it is written to by the OpenAPI: see `writer`.
 
 mod address;
 mod answer;
+mod batch;
 mod client;
 mod error;
+mod form;
 mod names;
 mod poller;
 mod schedule;
 mod settings;
+mod writer;
 
 use std::sync::Arc;
 
@@ -34,6 +41,7 @@ use settings::Scopes;
 
 pub use error::PolarisError;
 pub use settings::PolarisSettings;
+pub use writer::PolarisDestination;
 
 const CAPABILITIES: Capabilities = Capabilities {
     kind: "polaris",
