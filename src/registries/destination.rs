@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use causeway_gateways::Retry;
 use tokio_util::sync::CancellationToken;
 
-use super::{Capabilities, consul, eureka, nacos, polaris};
+use super::{Capabilities, consul, eureka, nacos, polaris, servicecenter, zookeeper};
 use crate::config::{self, RegistryKind};
 use crate::model::{Instance, ServiceKey};
 use crate::sync::Mark;
@@ -145,6 +145,13 @@ pub fn build(registry: &config::Registry) -> Result<Arc<dyn Destination>, String
         }
         RegistryKind::Polaris => {
             usable(name, polaris::PolarisDestination::new(polaris::PolarisSettings::from(registry)))
+        }
+        RegistryKind::ServiceCenter => {
+            let settings = servicecenter::ServiceCenterSettings::from(registry);
+            usable(name, servicecenter::ServiceCenterDestination::new(&settings))
+        }
+        RegistryKind::Zookeeper => {
+            usable(name, zookeeper::ZookeeperDestination::new(&zookeeper::ZookeeperSettings::from(registry)))
         }
         _ => Err(format!("the registry {name} can't be written to: `{kind}` is a source only")),
     }

@@ -12,13 +12,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use causeway::registries::servicecenter::{ServiceCenter, ServiceCenterSettings};
+use causeway::registries::servicecenter::{ServiceCenter, ServiceCenterSettings, ServiceCenterWriter};
 use causeway_test_support::proxy::Proxy;
 use causeway_test_support::servicecenter::{
     Registration, Service, ServiceCenterHttp, ServiceCenterOptions, ServiceCenterServer,
 };
 use tokio::sync::Mutex;
 
+use crate::conformance::destination::{DestinationHarness, Way};
 use crate::conformance::stories::Restarts;
 use crate::conformance::{Harness, Inst, Route};
 
@@ -69,6 +70,13 @@ impl ServiceCenterHarness {
         let proxy = Proxy::start(&self.address).await.unwrap();
         let settings = ServiceCenterSettings { addresses: vec![proxy.address()], ..settings };
         Route { source: Arc::new(ServiceCenter::new(settings).unwrap()), proxies: vec![proxy] }
+    }
+
+    /// A destination with these settings, through a proxy.
+    pub async fn way_with(&self, settings: ServiceCenterSettings) -> Way {
+        let proxy = Proxy::start(&self.address).await.unwrap();
+        let settings = ServiceCenterSettings { addresses: vec![proxy.address()], ..settings };
+        Way { destination: Arc::new(ServiceCenterWriter::new(&settings).unwrap()), proxies: vec![proxy] }
     }
 
     /// The service's id; registers it first where it isn't yet.
@@ -164,5 +172,19 @@ impl Restarts for ServiceCenterHarness {
         if wipe {
             *self.registered.lock().await = Registered::default();
         }
+    }
+}
+
+#[async_trait]
+impl DestinationHarness for ServiceCenterHarness {
+    /// Copies live for 15 s without a heartbeat.
+    async fn way(&self) -> Way {
+        let heartbeat_interval = Duration::from_secs(3);
+        self.way_with(ServiceCenterSettings {
+            heartbeat_interval,
+            missed_heartbeats: 4,
+            ..self.settings.clone()
+        })
+        .await
     }
 }

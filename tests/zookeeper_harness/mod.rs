@@ -12,13 +12,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use causeway::config::{Secret, ZookeeperLayout};
-use causeway::registries::zookeeper::{Zookeeper, ZookeeperSettings};
+use causeway::registries::zookeeper::{Zookeeper, ZookeeperSettings, ZookeeperWriter};
 use causeway_test_support::proxy::Proxy;
 use causeway_test_support::zookeeper::{
     CuratorEntry, DubboProvider, Payload, Version, ZookeeperClient, ZookeeperServer,
 };
 use tokio::sync::{Mutex, OnceCell};
 
+use crate::conformance::destination::{DestinationHarness, Way};
 use crate::conformance::stories::{Guarded, Restarts, Stranger};
 use crate::conformance::{Harness, Inst, Route, Scenario, Step};
 
@@ -90,6 +91,14 @@ impl ZookeeperHarness {
         let addresses = vec![format!("{}{}", proxy.address(), self.chroot)];
         let settings = ZookeeperSettings { addresses, ..settings.clone() };
         Route { source: Arc::new(Zookeeper::new(&settings).unwrap()), proxies: vec![proxy] }
+    }
+
+    /// A destination for `settings` on the way through a proxy.
+    pub async fn way_with(&self, settings: &ZookeeperSettings) -> Way {
+        let proxy = Proxy::start(&self.address).await.unwrap();
+        let addresses = vec![format!("{}{}", proxy.address(), self.chroot)];
+        let settings = ZookeeperSettings { addresses, ..settings.clone() };
+        Way { destination: Arc::new(ZookeeperWriter::new(&settings).unwrap()), proxies: vec![proxy] }
     }
 
     pub async fn client(&self) -> ZookeeperClient {
@@ -264,5 +273,18 @@ impl Guarded for ZookeeperHarness {
 
     async fn expel(&self, _: &str) {
         self.client().await.restrict(SERVICES, USER, "another one").await.unwrap();
+    }
+}
+
+#[async_trait]
+impl DestinationHarness for ZookeeperHarness {
+    /// The shortest session that servers give by default, and then some.
+    async fn way(&self) -> Way {
+        let session_timeout = Some(Duration::from_secs(8));
+        self.way_with(&ZookeeperSettings { session_timeout, ..self.settings.clone() }).await
+    }
+
+    fn service(&self) -> &'static str {
+        if self.writes == Writes::Dubbo { "providers:lab.Orders::" } else { "orders" }
     }
 }

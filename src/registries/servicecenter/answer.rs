@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::Metadata;
 
 /// Nothing is registered under the key that was asked for. It comes with HTTP status 400, not 404.
 pub(super) const NO_SERVICE: &str = "400012";
+/// There is no such instance, in whatever a request is about. It comes with HTTP status 400, too.
+pub(super) const NO_INSTANCE: &str = "400017";
+/// There are as many services or instances as the server holds.
+pub(super) const NO_QUOTA: &str = "400100";
 
 /// One version of a service.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -41,7 +45,7 @@ pub(super) struct Described {
 }
 
 /// Where an instance runs.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct DataCenterInfo {
     pub(super) name: String,
@@ -117,6 +121,12 @@ struct Granted {
     token: String,
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Created {
+    service_id: String,
+}
+
 /// Reads the list of all services of a domain's project.
 ///
 /// # Errors
@@ -163,6 +173,19 @@ pub(super) fn parse_found(body: &[u8], asked: usize) -> Result<Vec<Found>, Strin
 pub(super) fn parse_token(body: &[u8]) -> Result<String, String> {
     let granted: Granted = serde_json::from_slice(body).map_err(|_| "it holds no token".to_owned())?;
     Ok(granted.token)
+}
+
+/// Reads the id that a registered service was given, or has had for long.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn parse_created(body: &[u8]) -> Result<String, String> {
+    read::<Created>(body).map(|created| created.service_id)
+}
+
+/// The server's own code in an answer that isn't a success; empty where there is none.
+pub(super) fn refusal_code(body: &[u8]) -> String {
+    serde_json::from_slice::<Refusal>(body).map(|refusal| refusal.error_code).unwrap_or_default()
 }
 
 /// The server's words in an answer that isn't a success.
@@ -232,6 +255,7 @@ mod tests {
         let refused = br#"{"errorCode":"401002","errorMessage":"Request unauthorized","detail":"no header"}"#;
         assert_eq!(refusal_words(refused), "401002 Request unauthorized no header");
         assert_eq!(refusal_words(b" bad gateway\n"), "bad gateway");
+        assert_eq!((refusal_code(refused).as_str(), refusal_code(b"bad gateway").as_str()), ("401002", ""));
         assert_eq!(parse_token(br#"{"token":"t"}"#).unwrap(), "t");
         let told = parse_token(br#"{"token":7,"x":"secret"}"#).unwrap_err();
         assert_eq!(told, "it holds no token");
@@ -246,7 +270,7 @@ mod tests {
             br#"{"token":"t"}"#,
         ];
         crate::fuzz::fuzz(&seeds, |bytes| {
-            drop((parse_services(bytes), parse_token(bytes), refusal_words(bytes)));
+            drop((parse_services(bytes), parse_token(bytes), parse_created(bytes), refusal_words(bytes)));
             for found in parse_found(bytes, 3).into_iter().flatten() {
                 if let Found::Shows { instances, .. } = found {
                     drop(

@@ -1,5 +1,6 @@
 //! Requests to one of the servers, with the token that they ask for.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -7,10 +8,11 @@ use causeway_gateways::http::client_builder;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 use url::Url;
 
-use super::answer::{Found, Service, parse_found, parse_services, parse_token, refusal_words};
+use super::answer::{Found, Service, parse_found, parse_services, parse_token, refusal_code, refusal_words};
 use super::copy::Question;
 use super::login::{Login, Pass};
 use super::{ServiceCenterError, ServiceCenterSettings};
@@ -36,7 +38,7 @@ pub(super) enum Place {
 }
 
 impl Place {
-    fn query(self) -> &'static [(&'static str, &'static str)] {
+    pub(super) fn query(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::Cache => &[],
             Self::Store => &[("noCache", "1")],
@@ -48,20 +50,21 @@ impl Place {
 pub(super) struct Http {
     client: Polling,
     servers: Vec<Server>,
-    current: usize,
+    current: AtomicUsize,
     /// `/v4/{project}/registry`.
-    path: String,
-    environment: String,
-    login: Login,
+    pub(super) path: String,
+    pub(super) environment: String,
+    login: Mutex<Login>,
 }
 
 /// What is sent, but for the token.
-struct Request<'a> {
-    what: &'static str,
-    method: Method,
-    path: &'a str,
-    query: &'a [(&'static str, &'static str)],
-    body: Option<Value>,
+pub(super) struct Request<'a> {
+    /// For people.
+    pub(super) what: &'static str,
+    pub(super) method: Method,
+    pub(super) path: &'a str,
+    pub(super) query: &'a [(&'a str, &'a str)],
+    pub(super) body: Option<Value>,
 }
 
 impl Http {
@@ -76,10 +79,10 @@ impl Http {
         Ok(Self {
             client: Polling::new(&trust, builder).map_err(ServiceCenterError::Settings)?,
             servers: settings.servers()?,
-            current: 0,
+            current: AtomicUsize::new(0),
             path: format!("/v4/{}/registry", encoded(&settings.project)),
             environment: settings.environment.clone(),
-            login: Login::new(settings.account()?, settings.token_life),
+            login: Mutex::new(Login::new(settings.account()?, settings.token_life)),
         })
     }
 
@@ -88,9 +91,16 @@ impl Http {
         self.servers.len()
     }
 
-    /// From now on the next server is asked.
-    pub(super) fn turn_to_the_next(&mut self) {
-        self.current = (self.current + 1) % self.servers.len();
+    /// The server that is asked, for [`Http::turn_from`].
+    pub(super) fn current(&self) -> usize {
+        self.current.load(Ordering::Relaxed)
+    }
+
+    /// From now on the next server is asked, unless another request has turned away from this one already.
+    pub(super) fn turn_from(&self, server: usize) {
+        let next = (server + 1) % self.servers.len();
+        // Whoever comes second finds that it is done.
+        let _ = self.current.compare_exchange(server, next, Ordering::Relaxed, Ordering::Relaxed);
     }
 
     /// As [`Polling::was_renewed`].
@@ -102,7 +112,7 @@ impl Http {
     ///
     /// # Errors
     /// Whatever isn't a good and whole answer.
-    pub(super) async fn services(&mut self, from: Place) -> Result<Vec<Service>, ServiceCenterError> {
+    pub(super) async fn services(&self, from: Place) -> Result<Vec<Service>, ServiceCenterError> {
         let path = format!("{}/microservices", self.path);
         let what = "the list of services";
         let request = Request { what, method: Method::GET, path: &path, query: from.query(), body: None };
@@ -115,7 +125,7 @@ impl Http {
     /// # Errors
     /// Whatever isn't a good and whole answer.
     pub(super) async fn find(
-        &mut self,
+        &self,
         questions: &[Question],
         from: Place,
     ) -> Result<Vec<Found>, ServiceCenterError> {
@@ -138,42 +148,51 @@ impl Http {
     }
 
     /// Sends it; when the token isn't taken, once more with a new one.
-    async fn send(&mut self, request: &Request<'_>) -> Result<Bytes, ServiceCenterError> {
+    ///
+    /// # Errors
+    /// Whatever isn't a success.
+    pub(super) async fn send(&self, request: &Request<'_>) -> Result<Bytes, ServiceCenterError> {
         let sent = Instant::now();
         let token = self.token().await?;
-        let (status, body) = self.exchange(request, token.as_ref()).await?;
-        if status == StatusCode::UNAUTHORIZED && self.login.token_refused(sent) {
+        let answer = self.exchange(request, token.as_ref()).await?;
+        let refused = answer.status == StatusCode::UNAUTHORIZED;
+        if refused && self.login.lock().await.token_refused(token.as_ref(), sent) {
             let token = self.token().await?;
-            let (status, body) = self.exchange(request, token.as_ref()).await?;
-            return self.judge(request.what, status, body);
+            return self.exchange(request, token.as_ref()).await?.judged(request.what);
         }
-        self.judge(request.what, status, body)
+        answer.judged(request.what)
     }
 
-    async fn token(&mut self) -> Result<Option<Secret>, ServiceCenterError> {
-        match self.login.pass(Instant::now()) {
+    /// One request logs in; others wait for its token.
+    async fn token(&self) -> Result<Option<Secret>, ServiceCenterError> {
+        let mut login = self.login.lock().await;
+        match login.pass(Instant::now()) {
             Pass::Nobody => Ok(None),
             Pass::Token(token) => Ok(Some(token)),
             Pass::Refused(error) => Err(error),
-            Pass::LogIn(user, password) => self.log_in(&user, &password).await.map(Some),
+            Pass::LogIn(user, password) => self.log_in(&mut login, &user, &password).await.map(Some),
         }
     }
 
-    async fn log_in(&mut self, user: &str, password: &Secret) -> Result<Secret, ServiceCenterError> {
+    async fn log_in(
+        &self,
+        login: &mut Login,
+        user: &str,
+        password: &Secret,
+    ) -> Result<Secret, ServiceCenterError> {
         let what = "the login";
         let body = Some(json!({ "name": user, "password": password.expose() }));
         let request = Request { what, method: Method::POST, path: "/v4/token", query: &[], body };
-        let (status, body) = self.exchange(&request, None).await?;
-        let body = match self.judge(what, status, body) {
+        let body = match self.exchange(&request, None).await?.judged(what) {
             Err(error @ ServiceCenterError::Denied { .. }) => {
-                self.login.refused(error.clone(), Instant::now());
+                login.refused(error.clone(), Instant::now());
                 return Err(error);
             }
             answer => answer?,
         };
         let token = parse_token(&body).map_err(|reason| self.unreadable(what, reason))?;
         let token = Secret::new(token);
-        self.login.granted(token.clone(), Instant::now());
+        login.granted(token.clone(), Instant::now());
         Ok(token)
     }
 
@@ -181,8 +200,8 @@ impl Http {
         &self,
         request: &Request<'_>,
         token: Option<&Secret>,
-    ) -> Result<(StatusCode, Bytes), ServiceCenterError> {
-        let server = &self.servers[self.current];
+    ) -> Result<Answer<'_>, ServiceCenterError> {
+        let server = &self.servers[self.current()];
         let unreachable = |error: reqwest::Error| ServiceCenterError::Unreachable {
             server: server.label.clone(),
             reason: if error.is_timeout() { "no answer in time".to_owned() } else { root_cause(&error) },
@@ -195,36 +214,49 @@ impl Http {
         if let Some(body) = &request.body {
             prepared = prepared.json(body);
         }
-        self.client.exchange(prepared).await.map_err(unreachable)
+        let (status, body) = self.client.exchange(prepared).await.map_err(unreachable)?;
+        Ok(Answer { server, status, body })
     }
 
-    fn judge(
-        &self,
-        what: &'static str,
-        status: StatusCode,
-        body: Bytes,
-    ) -> Result<Bytes, ServiceCenterError> {
-        let (server, words) = (self.label(), || quoted(&refusal_words(&body)));
-        match status {
-            StatusCode::OK => Ok(body),
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                Err(ServiceCenterError::Denied { server, what, message: words() })
-            }
-            _ => Err(ServiceCenterError::Refused { server, what, status: status.as_u16(), message: words() }),
-        }
-    }
-
-    fn unreadable(&self, what: &'static str, reason: String) -> ServiceCenterError {
+    pub(super) fn unreadable(&self, what: &'static str, reason: String) -> ServiceCenterError {
         ServiceCenterError::Unreadable { server: self.label(), what, reason }
     }
 
     fn label(&self) -> String {
-        self.servers[self.current].label.clone()
+        self.servers[self.current()].label.clone()
     }
 }
 
-/// A project as one segment of a path.
-fn encoded(project: &str) -> String {
+/// What one server answered.
+struct Answer<'a> {
+    server: &'a Server,
+    status: StatusCode,
+    body: Bytes,
+}
+
+impl Answer<'_> {
+    /// The body of a success.
+    fn judged(self, what: &'static str) -> Result<Bytes, ServiceCenterError> {
+        let Self { server, status, body } = self;
+        let (server, message) = (server.label.clone(), || quoted(&refusal_words(&body)));
+        match status {
+            StatusCode::OK => Ok(body),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                Err(ServiceCenterError::Denied { server, what, message: message() })
+            }
+            _ => Err(ServiceCenterError::Refused {
+                server,
+                what,
+                status: status.as_u16(),
+                code: refusal_code(&body),
+                message: message(),
+            }),
+        }
+    }
+}
+
+/// A project or an id as one segment of a path.
+pub(super) fn encoded(project: &str) -> String {
     let mut url = Url::parse("http://h/").expect("a constant that is a URL");
     if let Ok(mut segments) = url.path_segments_mut() {
         segments.clear().push(project);

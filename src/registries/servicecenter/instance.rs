@@ -5,16 +5,22 @@ use std::cmp::Reverse;
 use url::Url;
 
 use super::answer::Described;
-use crate::model::{Address, Instance, Metadata, Weight};
+use crate::model::{Address, Instance, Metadata, Weight, marks};
 
 /// Takes traffic.
-const UP: &str = "UP";
-/// Meant to take none: taken out by an operator, or open to tests only.
-const TAKEN_OUT: [&str; 2] = ["OUTOFSERVICE", "TESTING"];
+pub(super) const UP: &str = "UP";
+/// Would take traffic if it were well.
+pub(super) const DOWN: &str = "DOWN";
+/// Taken out of traffic by an operator.
+pub(super) const OUT_OF_SERVICE: &str = "OUTOFSERVICE";
+/// Meant to take no traffic: taken out by an operator, or open to tests only.
+const TAKEN_OUT: [&str; 2] = [OUT_OF_SERVICE, "TESTING"];
 /// The scheme of HTTP endpoints, which gateways can call, so it is preferred.
-const REST: &str = "rest";
-const VERSION: &str = "version";
-const WEIGHT: &str = "weight";
+pub(super) const REST: &str = "rest";
+/// The attribute that holds the id of the service's version.
+pub(super) const SERVICE_ID: &str = "service_id";
+pub(super) const VERSION: &str = "version";
+pub(super) const WEIGHT: &str = "weight";
 
 /// An instance, but for what its service says of all its instances.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,9 +51,13 @@ impl Entry {
         Some(Self { service_id, version, changed, instance })
     }
 
-    /// The instance with what its service says, which its own properties overrule.
+    /// The instance with what its service says, which its own properties overrule. A copy of ours carries all that its origin says
+    /// itself, so the service adds nothing.
     pub(super) fn within(&self, properties: Option<&Metadata>) -> Instance {
         let mut instance = self.instance.clone();
+        if instance.metadata.contains_key(marks::OWNER) {
+            return instance;
+        }
         let mut metadata = Metadata::new();
         if !self.version.is_empty() {
             metadata.insert(VERSION.to_owned(), self.version.clone());
@@ -55,6 +65,11 @@ impl Entry {
         metadata.extend(properties.into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())));
         metadata.append(&mut instance.metadata);
         Instance { metadata, ..instance }
+    }
+
+    /// Where it listens.
+    pub(super) fn address(&self) -> &Address {
+        &self.instance.address
     }
 
     /// The order in which two at the same address count: usable before others, the one that was written last.
@@ -83,7 +98,8 @@ impl Endpoint {
         let url = Url::parse(endpoint).ok()?;
         let host = url.host_str()?.trim_start_matches('[').trim_end_matches(']');
         let tls = url.query_pairs().any(|(key, value)| key == "sslEnabled" && value == "true");
-        Some(Self { address: Address::new(host, url.port()?), scheme: url.scheme().to_owned(), tls })
+        let port = url.port_or_known_default()?;
+        Some(Self { address: Address::new(host, port), scheme: url.scheme().to_owned(), tls })
     }
 
     fn protocol(&self) -> &str {
@@ -106,7 +122,8 @@ fn attributes(described: &Described, endpoint: &Endpoint) -> Metadata {
     let place = &described.data_center_info;
     let attributes = [
         ("id", described.instance_id.as_str()),
-        ("service_id", &described.service_id),
+        (SERVICE_ID, &described.service_id),
+        (VERSION, &described.version),
         ("protocol", endpoint.protocol()),
         ("status", &described.status),
         ("host_name", &described.host_name),
@@ -180,6 +197,8 @@ mod tests {
         assert_eq!(own.within(Some(&service)).metadata, properties(&all));
         let versioned = Entry::of(described(json!({ "properties": { "version": "blue" } }))).unwrap();
         assert_eq!(versioned.within(None).metadata, properties(&[("version", "blue")]));
+        let copied = Entry::of(described(json!({ "properties": { "causeway-owner": "prod" } }))).unwrap();
+        assert_eq!(copied.within(Some(&service)).metadata, properties(&[("causeway-owner", "prod")]));
     }
 
     #[test]

@@ -57,11 +57,17 @@ impl Login {
         (self.token, self.refused) = (None, Some((error, now)));
     }
 
-    /// The server doesn't take the token. Whether another one may do better: it was not fetched for this very request.
-    pub(super) fn token_refused(&mut self, sent: Instant) -> bool {
-        let older = self.token.as_ref().is_some_and(|(_, fetched)| *fetched < sent);
-        self.token = None;
-        older
+    /// The server doesn't take this token, or none. Whether another one may do better: it was not fetched for this very request, or
+    /// there is a newer one already.
+    pub(super) fn token_refused(&mut self, refused: Option<&Secret>, sent: Instant) -> bool {
+        match &self.token {
+            Some((token, fetched)) if Some(token) == refused => {
+                let older = *fetched < sent;
+                self.token = None;
+                older
+            }
+            _ => refused.is_some(),
+        }
     }
 }
 
@@ -99,10 +105,14 @@ mod tests {
     #[test]
     fn a_refused_token_is_replaced_unless_it_is_new() {
         let (now, mut login) = (Instant::now(), login());
-        login.granted(Secret::new("t"), now);
-        assert!(login.token_refused(now + SECOND));
+        let (old, new) = (Secret::new("old"), Secret::new("new"));
+        login.granted(old.clone(), now);
+        assert!(login.token_refused(Some(&old), now + SECOND));
         assert!(matches!(login.pass(now + SECOND), Pass::LogIn(..)));
-        login.granted(Secret::new("t"), now + SECOND);
-        assert!(!login.token_refused(now + SECOND), "it was fetched for that request");
+        login.granted(new.clone(), now + SECOND);
+        assert!(login.token_refused(Some(&old), now), "another request has fetched a newer one");
+        assert_eq!(login.pass(now + SECOND), Pass::Token(new.clone()));
+        assert!(!login.token_refused(Some(&new), now + SECOND), "it was fetched for that request");
+        assert!(!Login::new(None, SECOND).token_refused(None, now));
     }
 }

@@ -6,6 +6,10 @@
 //!    └───find────▶ copy        each service's instances by the server's revision; what moved ──snapshots┘
 //!    ▲
 //!  schedule                    how often, so that a server is never kept busy by us
+//!
+//!  writer ──find──▶ steps ──registry──▶ server     a service is read, what a change needs is found out, and done
+//!                     ▲
+//!                   form      a copy as an instance of service-center's
 //! ```
 //!
 //! The server has no watch for all services: its websocket tells a consumer of the providers that it has looked up before, at the
@@ -19,13 +23,17 @@ mod answer;
 mod copy;
 mod directory;
 mod error;
+mod form;
 mod http;
 mod instance;
 mod login;
+mod registry;
 mod schedule;
 mod settings;
+mod steps;
 mod truth;
 mod watch;
+mod writer;
 
 use std::sync::Arc;
 
@@ -38,6 +46,7 @@ use watch::Watch;
 
 pub use error::ServiceCenterError;
 pub use settings::ServiceCenterSettings;
+pub use writer::ServiceCenterWriter;
 
 const CAPABILITIES: Capabilities = Capabilities {
     kind: "servicecenter",

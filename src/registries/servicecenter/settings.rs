@@ -17,6 +17,10 @@ const POLL_INTERVAL: Duration = Duration::from_millis(250);
 /// A server of 1.4.8 doesn't ask whether the account of a token still exists, so a new token is fetched well before the half hour
 /// that it is good for: a user who was removed is noticed.
 const TOKEN_LIFE: Duration = Duration::from_secs(300);
+/// Time between two heartbeats of a copy: what applications' own clients keep.
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(30);
+/// As many may be missed, likewise.
+const MISSED_HEARTBEATS: u32 = 3;
 
 /// Where a service-center is, who we are there, and what is read of it.
 #[derive(Clone, Debug)]
@@ -41,6 +45,10 @@ pub struct ServiceCenterSettings {
     pub poll_interval: Duration,
     /// How long a token is used.
     pub token_life: Duration,
+    /// Time between two heartbeats of a copy that is written here, in whole seconds.
+    pub heartbeat_interval: Duration,
+    /// A copy may miss so many heartbeats. With the next one that is missed its lease ends.
+    pub missed_heartbeats: u32,
 }
 
 impl Default for ServiceCenterSettings {
@@ -56,6 +64,8 @@ impl Default for ServiceCenterSettings {
             tls: None,
             poll_interval: POLL_INTERVAL,
             token_life: TOKEN_LIFE,
+            heartbeat_interval: HEARTBEAT_INTERVAL,
+            missed_heartbeats: MISSED_HEARTBEATS,
         }
     }
 }
@@ -74,6 +84,8 @@ impl From<&Registry> for ServiceCenterSettings {
             tls: registry.tls,
             poll_interval: registry.poll_interval.unwrap_or(standard.poll_interval),
             token_life: standard.token_life,
+            heartbeat_interval: standard.heartbeat_interval,
+            missed_heartbeats: standard.missed_heartbeats,
         }
     }
 }

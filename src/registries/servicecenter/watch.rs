@@ -75,11 +75,12 @@ impl Watch {
     async fn turn(&mut self) {
         let mut errors = Vec::new();
         for _ in 0..self.http.servers() {
+            let asked = self.http.current();
             match self.read().await {
                 Ok(()) => return self.troubles.sound(&Scope::Source),
                 Err(error) => errors.push(error),
             }
-            self.http.turn_to_the_next();
+            self.http.turn_from(asked);
         }
         self.schedule.failed(Instant::now());
         // Whoever answers next may have lost its data meanwhile.

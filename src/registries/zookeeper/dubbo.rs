@@ -3,7 +3,7 @@
 use url::form_urlencoded;
 
 use super::entry::Entry;
-use crate::model::{Address, Instance, Metadata, Weight};
+use crate::model::{Address, Instance, Metadata, Weight, marks};
 
 /// The child of an interface's node that holds its providers.
 pub(super) const PROVIDERS: &str = "providers";
@@ -36,7 +36,10 @@ pub(super) fn provider(interface: &str, node: &str) -> Result<Entry, String> {
     let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
     let authority = place.split('/').next().unwrap_or_default();
     let address = address(authority.rsplit('@').next().unwrap_or_default())?;
-    let metadata: Metadata = query.split('&').filter_map(parameter).collect();
+    let mut metadata: Metadata = query.split('&').filter_map(parameter).collect();
+    if metadata.contains_key(marks::OWNER) {
+        metadata = metadata.iter().map(|(key, value)| (unescaped(key), unescaped(value))).collect();
+    }
     let of = |key: &str| value(&metadata, key);
     let service = format!(
         "{}{}:{}",
@@ -84,6 +87,44 @@ fn value<'m>(parameters: &'m Metadata, key: &str) -> Option<&'m str> {
     Some(own.as_str()).filter(|value| !value.is_empty())
 }
 
+/// Whether a key tells what all providers of an application share of another, as [`value`] reads it.
+pub(super) fn is_default_of(key: &str, other: &str) -> bool {
+    key.strip_prefix("default.") == Some(other)
+}
+
+/// What a URL of Dubbo's can't hold in a parameter: it is decoded whole, and then taken apart at `&` and `=`. Copies of ours hold
+/// it escaped; a `%` that looks like an escape is one, too.
+const ESCAPES: [(&str, &str); 3] = [("%25", "%"), ("%26", "&"), ("%3D", "=")];
+
+/// A key or a value of one of our copies, so that [`unescaped`] gives it back. Most are what they were.
+pub(super) fn escaped(text: &str, is_key: bool) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for (at, c) in text.char_indices() {
+        let looks_escaped = ESCAPES.iter().any(|(escape, _)| text[at..].starts_with(escape));
+        match c {
+            '%' if looks_escaped => escaped.push_str("%25"),
+            '&' => escaped.push_str("%26"),
+            '=' if is_key => escaped.push_str("%3D"),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+fn unescaped(text: &str) -> String {
+    let (mut plain, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(at) = rest.find('%') {
+        let (before, from) = rest.split_at(at);
+        let escape = ESCAPES.iter().find(|(escape, _)| from.starts_with(escape));
+        let (meant, length) = escape.map_or(("%", 1), |(escape, meant)| (*meant, escape.len()));
+        plain.push_str(before);
+        plain.push_str(meant);
+        rest = &from[length..];
+    }
+    plain.push_str(rest);
+    plain
+}
+
 fn weight(text: &str) -> Option<Weight> {
     Some(Weight::from_ratio(text.parse::<f64>().ok()? / DEFAULT_WEIGHT))
 }
@@ -112,6 +153,8 @@ fn attributes(protocol: &str, parameters: &Metadata) -> Metadata {
 
 #[cfg(test)]
 mod tests {
+    use url::form_urlencoded::byte_serialize;
+
     use super::*;
 
     /// As Dubbo 3.3.2 wrote it.
@@ -176,6 +219,24 @@ mod tests {
         assert_eq!(instance.metadata["空"], "值 with spaces, and = signs");
         let with_user = provider("a.B", "dubbo://user:pw@h:1/ctx/a.B?x").unwrap().instance;
         assert_eq!((with_user.address.host.as_str(), with_user.metadata["x"].as_str()), ("h", ""));
+    }
+
+    #[test]
+    fn only_our_copies_are_unescaped() {
+        for text in ["x=y&z=%20", "%26", "%2526", "%", "100%", "&=%3D%25", "值"] {
+            assert_eq!(unescaped(&escaped(text, true)), text);
+            assert_eq!(unescaped(&escaped(text, false)), text);
+        }
+        assert_eq!(
+            (escaped("a%20b=c", false).as_str(), escaped("a&b", false).as_str()),
+            ("a%20b=c", "a%26b")
+        );
+        let read = |query: &str| {
+            let node = format!("dubbo://h:1/a.B?{query}");
+            provider("a.B", &byte_serialize(node.as_bytes()).collect::<String>()).unwrap().instance.metadata["k"].clone()
+        };
+        assert_eq!(read("k=a%26b"), "a%26b");
+        assert_eq!(read("k=a%26b&causeway-owner=prod"), "a&b");
     }
 
     #[test]

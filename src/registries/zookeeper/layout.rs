@@ -8,8 +8,10 @@
 use super::dubbo;
 use crate::config::ZookeeperLayout;
 
-const DUBBO_ROOT: &str = "/dubbo";
-const ENTRIES_ROOT: &str = "/services";
+/// Where Dubbo keeps its interfaces.
+pub(super) const DUBBO_ROOT: &str = "/dubbo";
+/// Where Curator's discovery keeps its services.
+pub(super) const ENTRIES_ROOT: &str = "/services";
 
 /// How the nodes under a root are to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,6 +7,11 @@
 //!      agenda              what to read next                         ┐
 //!      layout, tree, place where services stand, and what was read   │ pure
 //!      dubbo, curator, spring_cloud, dubbo_app   foreign bytes       ┘
+//!
+//!  writer     looks at a service's folder, finds out what a change needs, and does it
+//!    keeper, nodes    the I/O: one session that copies live with, and the nodes on it
+//!      steps, held    what a change needs, and what lives with a session      ┐
+//!      form           a copy as a node of its layout                          ┘ pure
 //! ```
 //!
 //! A ZooKeeper has no namespaces: all its services are in one, whose name is configured.
@@ -18,16 +23,22 @@ mod dubbo_app;
 mod ensemble;
 mod entry;
 mod error;
+mod form;
+mod held;
+mod keeper;
 mod layout;
+mod nodes;
 mod place;
 mod probe;
 mod reader;
 mod session;
 mod settings;
 mod spring_cloud;
+mod steps;
 mod tree;
 mod watcher;
 mod watches;
+mod writer;
 
 use std::sync::Arc;
 
@@ -41,6 +52,7 @@ use watcher::Watcher;
 
 pub use error::ZookeeperError;
 pub use settings::ZookeeperSettings;
+pub use writer::ZookeeperWriter;
 
 /// Dubbo's interface level. Any weight is an exact share, though Dubbo itself counts in whole hundredths of its default.
 const DUBBO: Capabilities = Capabilities {
@@ -56,6 +68,14 @@ const DUBBO: Capabilities = Capabilities {
 
 /// Entries of Curator's discovery, whoever writes them.
 const ENTRIES: Capabilities = Capabilities { weight: Weights::None, empty_services: true, ..DUBBO };
+
+/// Those of the layout; where it is found out by itself, those of both that can be there.
+fn capabilities(layout: ZookeeperLayout) -> &'static Capabilities {
+    match layout {
+        ZookeeperLayout::Auto | ZookeeperLayout::Dubbo => &DUBBO,
+        ZookeeperLayout::DubboApp | ZookeeperLayout::Curator | ZookeeperLayout::SpringCloud => &ENTRIES,
+    }
+}
 
 /// A ZooKeeper as a source.
 pub struct Zookeeper {
@@ -74,12 +94,8 @@ impl Zookeeper {
 
 #[async_trait]
 impl Source for Zookeeper {
-    /// Those of the layout; where it is found out by itself, those of both that can be there.
     fn capabilities(&self) -> &'static Capabilities {
-        match self.settings.layout {
-            ZookeeperLayout::Auto | ZookeeperLayout::Dubbo => &DUBBO,
-            ZookeeperLayout::DubboApp | ZookeeperLayout::Curator | ZookeeperLayout::SpringCloud => &ENTRIES,
-        }
+        capabilities(self.settings.layout)
     }
 
     async fn watch(&self, interest: Arc<dyn Interest>, view: Arc<View>, stop: CancellationToken) {

@@ -1,9 +1,14 @@
 //! How a ZooKeeper is reached and read, from the configuration.
 
+use std::time::Duration;
+
 use super::ZookeeperError;
 use super::ensemble::Ensemble;
 use crate::config::{Registry, Secret, ZookeeperLayout};
 use crate::registries::namespace::only_namespace;
+
+/// Copies outlive a connection by this where nothing is configured: long enough for a restart, and granted by every default server.
+const SESSION_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Where a ZooKeeper is, who we are there, and how its nodes are read.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +27,11 @@ pub struct ZookeeperSettings {
     pub namespaces: Vec<String>,
     /// Encryption was asked for.
     pub tls: bool,
+    /// Copies that are written here outlive the session that wrote them: they stay until they are removed.
+    pub persistent: bool,
+    /// How long copies that aren't persistent outlive a connection; none means 30 s. Servers allow from 2 to 20 of their ticks, which
+    /// are 4 to 40 s by default.
+    pub session_timeout: Option<Duration>,
 }
 
 impl From<&Registry> for ZookeeperSettings {
@@ -35,6 +45,7 @@ impl From<&Registry> for ZookeeperSettings {
             root: registry.root,
             namespaces: registry.namespaces,
             tls: registry.tls.is_some(),
+            ..Self::default()
         }
     }
 }
@@ -48,6 +59,8 @@ pub(super) struct Checked {
     pub(super) layout: ZookeeperLayout,
     pub(super) root: Option<String>,
     pub(super) namespace: String,
+    pub(super) persistent: bool,
+    pub(super) session_timeout: Duration,
 }
 
 impl ZookeeperSettings {
@@ -63,7 +76,15 @@ impl ZookeeperSettings {
         };
         let namespace = only_namespace("ZooKeeper", &self.namespaces).map_err(ZookeeperError::Settings)?;
         let ensemble = Ensemble::parse(&self.addresses)?;
-        Ok(Checked { ensemble, digest, layout: self.layout, root: self.root.clone(), namespace })
+        Ok(Checked {
+            ensemble,
+            digest,
+            layout: self.layout,
+            root: self.root.clone(),
+            namespace,
+            persistent: self.persistent,
+            session_timeout: self.session_timeout.unwrap_or(SESSION_TIMEOUT),
+        })
     }
 }
 

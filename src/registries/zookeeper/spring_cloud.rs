@@ -5,8 +5,9 @@ use crate::model::Instance;
 /// The payload's class.
 pub(super) const CLASS: &str = "org.springframework.cloud.zookeeper.discovery.ZookeeperInstance";
 /// The metadata key by which an operator takes an instance out of traffic.
-const STATUS: &str = "instance_status";
-const UP: &str = "UP";
+pub(super) const STATUS: &str = "instance_status";
+pub(super) const UP: &str = "UP";
+pub(super) const OUT_OF_SERVICE: &str = "OUT_OF_SERVICE";
 
 /// Completes an instance by what its metadata mean to Spring Cloud: with any status but `UP` it gets no traffic.
 pub(super) fn complete(instance: &mut Instance) {

@@ -1,0 +1,191 @@
+//! What has to be done for one change, by what stands at its address. Pure.
+
+use super::answer::Described;
+use super::form::are_of_one_kind;
+use super::instance::Entry;
+use crate::model::{Address, Metadata};
+use crate::registries::{Change, InstanceCopy};
+use crate::sync::Holder;
+
+/// One request.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Step {
+    /// Registers an instance, after its version of the service where that isn't there yet.
+    Register(Described),
+    /// Gives an instance these properties and no others.
+    SetProperties(Registered, Metadata),
+    /// Gives an instance this status.
+    SetStatus(Registered, String),
+    /// Removes an instance.
+    Deregister(Registered),
+}
+
+/// Which instance is meant.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Registered {
+    pub(super) service_id: String,
+    pub(super) instance_id: String,
+}
+
+impl Registered {
+    fn of(described: &Described) -> Self {
+        Self { service_id: described.service_id.clone(), instance_id: described.instance_id.clone() }
+    }
+}
+
+/// The requests that a change needs, where `form` is its copy's and `standing` all of its service. `None`: somebody else's entry is
+/// where the copy would stand.
+pub(super) fn steps(change: &Change, form: &Described, standing: &[Described]) -> Option<Vec<Step>> {
+    let (ours, others) = at_address(change.copy(), form, standing);
+    match change {
+        Change::Remove(_) => Some(ours.into_iter().map(deregister).collect()),
+        Change::Put(_) if others => None,
+        Change::Put(_) => Some(put(form, &ours)),
+    }
+}
+
+/// Where the copy is registered, if it is.
+pub(super) fn registered(
+    copy: &InstanceCopy,
+    form: &Described,
+    standing: &[Described],
+) -> Option<Registered> {
+    let (ours, _) = at_address(copy, form, standing);
+    ours.into_iter().find(|entry| are_of_one_kind(entry, form)).map(Registered::of)
+}
+
+/// The copy's own entries, and whether others stand beside them.
+fn at_address<'a>(
+    copy: &InstanceCopy,
+    form: &Described,
+    standing: &'a [Described],
+) -> (Vec<&'a Described>, bool) {
+    let stands_there = |entry: &&Described| address(entry).as_ref() == Some(&copy.instance.address);
+    let is_ours = |entry: &&Described| {
+        copy.mark.holder_by_id(&entry.properties, &entry.instance_id, &form.instance_id) == Holder::Ours
+    };
+    let (ours, others): (Vec<_>, Vec<_>) = standing.iter().filter(stands_there).partition(is_ours);
+    (ours, !others.is_empty())
+}
+
+fn address(described: &Described) -> Option<Address> {
+    Entry::of(described.clone()).map(|entry| entry.address().clone())
+}
+
+/// What fits is changed in place; whatever else of ours stands there goes after it has come.
+fn put(form: &Described, ours: &[&Described]) -> Vec<Step> {
+    let fitting = ours.iter().position(|entry| are_of_one_kind(entry, form));
+    let mut steps = match fitting {
+        None => vec![Step::Register(form.clone())],
+        Some(at) => changes(form, ours[at]),
+    };
+    let rest = ours.iter().enumerate().filter(|(at, _)| Some(*at) != fitting);
+    steps.extend(rest.map(|(_, entry)| deregister(entry)));
+    steps
+}
+
+fn changes(form: &Described, standing: &Described) -> Vec<Step> {
+    let mut steps = Vec::new();
+    if standing.properties != form.properties {
+        steps.push(Step::SetProperties(Registered::of(standing), form.properties.clone()));
+    }
+    if standing.status != form.status {
+        steps.push(Step::SetStatus(Registered::of(standing), form.status.clone()));
+    }
+    steps
+}
+
+fn deregister(described: &Described) -> Step {
+    Step::Deregister(Registered::of(described))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::form::form;
+    use super::*;
+    use crate::model::{Instance, ServiceKey};
+    use crate::sync::Mark;
+
+    fn copy_of(task: &str, pairs: &[(&str, &str)]) -> InstanceCopy {
+        let mark = Mark { origin: "nacos".into(), owner: "prod".into(), task: task.into() };
+        let mut instance = Instance::new(Address::new("10.0.0.1", 80));
+        instance.metadata.extend(pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
+        mark.stamp(&mut instance.metadata);
+        InstanceCopy { key: ServiceKey::new("shop", "cart"), mark, instance }
+    }
+
+    fn copy(pairs: &[(&str, &str)]) -> InstanceCopy {
+        copy_of("move", pairs)
+    }
+
+    /// As the server shows it.
+    fn standing(copy: &InstanceCopy) -> Described {
+        let form = form(copy).unwrap();
+        Described { service_id: format!("service-{}", form.version), ..form }
+    }
+
+    fn native(host: &str) -> Described {
+        let endpoints = vec![format!("rest://{host}:80")];
+        Described { instance_id: "own".into(), endpoints, status: "UP".into(), ..Described::default() }
+    }
+
+    fn put(copy: &InstanceCopy, standing: &[Described]) -> Option<Vec<Step>> {
+        steps(&Change::Put(copy.clone()), &form(copy).unwrap(), standing)
+    }
+
+    fn remove(copy: &InstanceCopy, standing: &[Described]) -> Option<Vec<Step>> {
+        steps(&Change::Remove(copy.clone()), &form(copy).unwrap(), standing)
+    }
+
+    #[test]
+    fn a_copy_is_registered_changed_in_place_and_removed() {
+        let (plain, mut changed) = (copy(&[]), copy(&[("k", "v")]));
+        let there = standing(&plain);
+        let it = || Registered::of(&there);
+        assert_eq!(put(&plain, &[native("10.0.0.2")]), Some(vec![Step::Register(form(&plain).unwrap())]));
+        assert_eq!(
+            put(&plain, std::slice::from_ref(&there)),
+            Some(vec![]),
+            "nothing is written that is equal"
+        );
+        changed.instance.healthy = false;
+        let form = form(&changed).unwrap();
+        assert_eq!(
+            put(&changed, std::slice::from_ref(&there)),
+            Some(vec![
+                Step::SetProperties(it(), form.properties.clone()),
+                Step::SetStatus(it(), "DOWN".to_owned())
+            ])
+        );
+        assert_eq!(remove(&changed, std::slice::from_ref(&there)), Some(vec![Step::Deregister(it())]));
+        assert_eq!(remove(&changed, &[]), Some(vec![]));
+        assert_eq!(registered(&plain, &form, std::slice::from_ref(&there)), Some(it()));
+    }
+
+    #[test]
+    fn another_version_comes_before_the_old_one_goes() {
+        let (one, two) = (copy(&[("version", "1")]), copy(&[("version", "2")]));
+        let there = standing(&one);
+        let steps = put(&two, std::slice::from_ref(&there)).unwrap();
+        assert_eq!(steps, [Step::Register(form(&two).unwrap()), Step::Deregister(Registered::of(&there))]);
+        let both = [there.clone(), standing(&two)];
+        assert_eq!(put(&two, &both), Some(vec![Step::Deregister(Registered::of(&there))]));
+        assert_eq!(remove(&two, &both).map(|steps| steps.len()), Some(2));
+    }
+
+    #[test]
+    fn whoever_else_is_there_is_left_alone() {
+        let ours = copy(&[]);
+        let there = standing(&ours);
+        let bare = Described { properties: Metadata::new(), ..there.clone() };
+        for other in [native("10.0.0.1"), standing(&copy_of("another", &[]))] {
+            assert_eq!(put(&ours, std::slice::from_ref(&other)), None);
+            assert_eq!(put(&ours, &[there.clone(), other.clone()]), None, "it came later");
+            assert_eq!(remove(&ours, std::slice::from_ref(&other)), Some(vec![]));
+            let own = Step::Deregister(Registered::of(&there));
+            assert_eq!(remove(&ours, &[other, there.clone()]), Some(vec![own]));
+        }
+        let restored = Step::SetProperties(Registered::of(&bare), there.properties);
+        assert_eq!(put(&ours, &[bare]), Some(vec![restored]), "known by its id");
+    }
+}

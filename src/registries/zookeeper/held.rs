@@ -1,0 +1,65 @@
+//! What lives with our sessions, so that it can be made again when one has ended. Pure.
+
+use std::collections::BTreeMap;
+
+use crate::model::{Address, ServiceKey};
+use crate::registries::{Change, InstanceCopy};
+use crate::sync::Mark;
+
+/// Copies by what they are copies of, each with the session that it lives with.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    copies: BTreeMap<(ServiceKey, Address, Mark), (InstanceCopy, i64)>,
+}
+
+impl Held {
+    /// It lives with this session.
+    pub(super) fn keep(&mut self, copy: &InstanceCopy, session: i64) {
+        self.copies.insert(identity(copy), (copy.clone(), session));
+    }
+
+    /// It isn't to live any more, or with no session of ours.
+    pub(super) fn forget(&mut self, copy: &InstanceCopy) {
+        self.copies.remove(&identity(copy));
+    }
+
+    /// What has to be put again by a service, since it doesn't live with this session.
+    pub(super) fn left_behind(&self, session: i64) -> BTreeMap<ServiceKey, Vec<Change>> {
+        let mut puts: BTreeMap<ServiceKey, Vec<Change>> = BTreeMap::new();
+        for (copy, _) in self.copies.values().filter(|(_, lives_with)| *lives_with != session) {
+            puts.entry(copy.key.clone()).or_default().push(Change::Put(copy.clone()));
+        }
+        puts
+    }
+}
+
+fn identity(copy: &InstanceCopy) -> (ServiceKey, Address, Mark) {
+    (copy.key.clone(), copy.instance.address.clone(), copy.mark.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Instance;
+
+    fn copy(service: &str, host: &str) -> InstanceCopy {
+        let mark = Mark { origin: "nacos".into(), owner: "prod".into(), task: "move".into() };
+        let instance = Instance::new(Address::new(host, 80));
+        InstanceCopy { key: ServiceKey::new("default", service), mark, instance }
+    }
+
+    #[test]
+    fn what_an_older_session_held_is_left_behind() {
+        let mut held = Held::default();
+        let mut changed = copy("orders", "10.0.0.1");
+        held.keep(&changed, 1);
+        changed.instance.enabled = false;
+        held.keep(&changed, 1);
+        held.keep(&copy("orders", "10.0.0.2"), 1);
+        held.keep(&copy("books", "10.0.0.1"), 2);
+        assert!(held.left_behind(1).keys().map(|key| key.service.as_str()).eq(["books"]));
+        held.forget(&copy("orders", "10.0.0.2"));
+        let left: Vec<_> = held.left_behind(2).into_values().flatten().collect();
+        assert_eq!(left, [Change::Put(changed)], "as it was put last");
+    }
+}
