@@ -56,16 +56,6 @@ impl Mark {
         }
     }
 
-    /// As [`Mark::holder`] for an entry with an id of its own. One with the id that the task's copy is given is that copy, also
-    /// where its metadata was lost.
-    pub fn holder_by_id(&self, metadata: &Metadata, id: &str, given: &str) -> Holder {
-        match self.holder(metadata) {
-            Holder::Native if id == given => Holder::Ours,
-            Holder::Native if is_copy_id(id) => Holder::Foreign(None),
-            holder => holder,
-        }
-    }
-
     /// The id of the copy at this address, where a registry lets the writer choose ids: the same in every process.
     pub fn id(&self, key: &ServiceKey, address: &Address) -> String {
         let parts = [&self.owner, &self.task, &key.namespace, &key.service, &address.to_string()];
@@ -121,21 +111,6 @@ mod tests {
         ];
         for (metadata, holder) in cases {
             assert_eq!(holder_of(metadata.clone()), holder, "{metadata:?}");
-        }
-    }
-
-    #[test]
-    fn a_copy_that_lost_its_metadata_is_known_by_its_id() {
-        let given = mark().id(&ServiceKey::new("a", "b"), &Address::new("h", 1));
-        let other = mark().id(&ServiceKey::new("a", "b"), &Address::new("h", 2));
-        let bare = Metadata::new();
-        for (metadata, id, holder) in [
-            (&bare, given.as_str(), Holder::Ours),
-            (&bare, &other, Holder::Foreign(None)),
-            (&bare, "orders-1", Holder::Native),
-            (&pairs(&[(OWNER, "lab"), (TASK, "move")]), &given, Holder::Foreign(Some("lab".into()))),
-        ] {
-            assert_eq!(mark().holder_by_id(metadata, id, &given), holder, "{metadata:?} {id}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! A copy in service-center's own form, as a server of 1.4.8 takes it. Pure.
 //!
-//! The server changes an instance's properties and status in place, and nothing else of it. Whatever can't be changed is part of the
-//! copy's id, so that one of another version or endpoint stands beside the old one until that is removed.
+//! The server changes an instance's properties and status in place, and nothing else of it. One of another version is an instance of
+//! another service to it.
 
 use super::answer::{DataCenterInfo, Described};
 use super::instance::{DOWN, Entry, OUT_OF_SERVICE, REST, UP, VERSION, WEIGHT};
@@ -28,25 +28,26 @@ const NO_PLACE: &str = "default";
 pub(super) fn form(copy: &InstanceCopy) -> Result<Described, String> {
     let InstanceCopy { key, mark, instance } = copy;
     check_names(key)?;
-    let (version, endpoint) = (version(instance), endpoint(instance));
-    let place = place(&instance.attributes);
-    let DataCenterInfo { name, region, available_zone } = &place;
-    let fixed = [&key.service, &version, &endpoint, name, region, available_zone].map(String::as_str);
-    let named = ServiceKey::new(&key.namespace, fixed.join(" "));
     let form = Described {
-        instance_id: mark.id(&named, &instance.address),
-        endpoints: vec![endpoint],
+        instance_id: mark.id(key, &instance.address),
+        endpoints: vec![endpoint(instance)],
         host_name: instance.address.host.chars().take(HOST_NAME).collect(),
         status: status(instance).to_owned(),
         properties: properties(instance),
-        version,
-        data_center_info: place,
+        version: version(instance),
+        data_center_info: place(&instance.attributes),
         ..Described::default()
     };
     match Entry::of(form.clone()) {
         Some(entry) if *entry.address() == instance.address => Ok(form),
         _ => Err(format!("service-center can't hold the address {}", instance.address)),
     }
+}
+
+/// The same under another id, to stand in for the copy while its own id is taken by what it was before.
+pub(super) fn stand_in(copy: &InstanceCopy, form: &Described) -> Described {
+    let beside = ServiceKey::new(&copy.key.namespace, format!("{} in passing", copy.key.service));
+    Described { instance_id: copy.mark.id(&beside, &copy.instance.address), ..form.clone() }
 }
 
 /// What a source shows of the copy, but for the service's id. One that can't be held is shown as it is.
@@ -155,7 +156,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::Address;
+    use crate::model::{Address, marks};
     use crate::sync::Mark;
 
     fn copy(change: impl FnOnce(&mut Instance)) -> InstanceCopy {
@@ -182,8 +183,8 @@ mod tests {
         assert_eq!((form.host_name.as_str(), form.properties.len()), ("10.0.0.1", 3), "the marks");
         assert_eq!(form.data_center_info, DataCenterInfo::default());
         assert_eq!(
-            form.instance_id, "causeway-c8de7ee9be155e6d86ad5e9ef26ba123",
-            "it is found again by every version of Causeway"
+            form.instance_id,
+            copy(|_| {}).mark.id(&ServiceKey::new("shop", "cart"), &Address::new("10.0.0.1", 80))
         );
     }
 
@@ -227,16 +228,19 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_changed_in_place_is_another_entry() {
+    fn what_can_not_be_changed_in_place() {
         let plain = form(&copy(|_| {})).unwrap();
-        for other in
-            [with(&[("protocol", "grpc")], &[]), with(&[("version", "2")], &[]), with(&[("zone", "z1")], &[])]
-        {
-            let other = form(&other).unwrap();
-            assert!(!are_of_one_kind(&plain, &other) && plain.instance_id != other.instance_id);
+        for attribute in [("protocol", "grpc"), ("version", "2"), ("zone", "z1")] {
+            let other = form(&with(&[attribute], &[])).unwrap();
+            assert!(
+                !are_of_one_kind(&plain, &other) && plain.instance_id == other.instance_id,
+                "{attribute:?}"
+            );
         }
-        let changed = form(&with(&[("cluster", "c")], &[("k", "v")])).unwrap();
-        assert!(are_of_one_kind(&plain, &changed) && plain.instance_id == changed.instance_id);
+        assert!(are_of_one_kind(&plain, &form(&with(&[("cluster", "c")], &[("k", "v")])).unwrap()));
+        let beside = stand_in(&copy(|_| {}), &plain);
+        assert!(are_of_one_kind(&plain, &beside) && marks::is_copy_id(&beside.instance_id));
+        assert_ne!(plain.instance_id, beside.instance_id);
     }
 
     #[test]

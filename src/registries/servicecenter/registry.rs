@@ -1,7 +1,7 @@
 //! Requests that change what is registered.
 //!
-//! All but registrations read the instance they are about before they write it, so they ask for the store (`noCache`): the server's
-//! cache may be some milliseconds behind, or have been emptied of properties, and would be written back.
+//! The server reads the instance that they are about before it writes it, so all ask for the store (`noCache`): its cache may be some
+//! milliseconds behind, or have been emptied of properties, and would be written back.
 
 use bytes::Bytes;
 use reqwest::Method;
@@ -53,7 +53,8 @@ impl Http {
     ) -> Result<(), ServiceCenterError> {
         let path = format!("microservices/{}/instances", encoded(service_id));
         let body = json!({ "instance": described(instance, lease) });
-        self.change("the registration of an instance", Method::POST, &path, &[], body).await.map(drop)
+        let what = "the registration of an instance";
+        self.change(what, Method::POST, &path, Place::Store.query(), body).await.map(drop)
     }
 
     /// Gives an instance these properties and no others.

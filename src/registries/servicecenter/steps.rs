@@ -1,9 +1,9 @@
 //! What has to be done for one change, by what stands at its address. Pure.
 
 use super::answer::Described;
-use super::form::are_of_one_kind;
+use super::form::{are_of_one_kind, stand_in};
 use super::instance::Entry;
-use crate::model::{Address, Metadata};
+use crate::model::Metadata;
 use crate::registries::{Change, InstanceCopy};
 use crate::sync::Holder;
 
@@ -36,11 +36,11 @@ impl Registered {
 /// The requests that a change needs, where `form` is its copy's and `standing` all of its service. `None`: somebody else's entry is
 /// where the copy would stand.
 pub(super) fn steps(change: &Change, form: &Described, standing: &[Described]) -> Option<Vec<Step>> {
-    let (ours, others) = at_address(change.copy(), form, standing);
+    let (ours, others) = at_address(change.copy(), standing);
     match change {
         Change::Remove(_) => Some(ours.into_iter().map(deregister).collect()),
         Change::Put(_) if others => None,
-        Change::Put(_) => Some(put(form, &ours)),
+        Change::Put(copy) => Some(put(copy, form, &ours)),
     }
 }
 
@@ -50,38 +50,46 @@ pub(super) fn registered(
     form: &Described,
     standing: &[Described],
 ) -> Option<Registered> {
-    let (ours, _) = at_address(copy, form, standing);
+    let (ours, _) = at_address(copy, standing);
     ours.into_iter().find(|entry| are_of_one_kind(entry, form)).map(Registered::of)
 }
 
 /// The copy's own entries, and whether others stand beside them.
-fn at_address<'a>(
-    copy: &InstanceCopy,
-    form: &Described,
-    standing: &'a [Described],
-) -> (Vec<&'a Described>, bool) {
-    let stands_there = |entry: &&Described| address(entry).as_ref() == Some(&copy.instance.address);
-    let is_ours = |entry: &&Described| {
-        copy.mark.holder_by_id(&entry.properties, &entry.instance_id, &form.instance_id) == Holder::Ours
-    };
-    let (ours, others): (Vec<_>, Vec<_>) = standing.iter().filter(stands_there).partition(is_ours);
-    (ours, !others.is_empty())
-}
-
-fn address(described: &Described) -> Option<Address> {
-    Entry::of(described.clone()).map(|entry| entry.address().clone())
+fn at_address<'a>(copy: &InstanceCopy, standing: &'a [Described]) -> (Vec<&'a Described>, bool) {
+    let (mut ours, mut others) = (Vec::new(), false);
+    for described in standing {
+        let Some(shown) = Entry::of(described.clone()).map(|entry| entry.within(None)) else { continue };
+        if shown.address != copy.instance.address {
+            continue;
+        }
+        match copy.mark.holder(&copy.key, &shown) {
+            Holder::Ours => ours.push(described),
+            _ => others = true,
+        }
+    }
+    (ours, others)
 }
 
 /// What fits is changed in place; whatever else of ours stands there goes after it has come.
-fn put(form: &Described, ours: &[&Described]) -> Vec<Step> {
-    let fitting = ours.iter().position(|entry| are_of_one_kind(entry, form));
-    let mut steps = match fitting {
-        None => vec![Step::Register(form.clone())],
-        Some(at) => changes(form, ours[at]),
+fn put(copy: &InstanceCopy, form: &Described, ours: &[&Described]) -> Vec<Step> {
+    let has_id = |entry: &Described| entry.instance_id == form.instance_id && entry.version == form.version;
+    let Some(at) = ours.iter().position(|entry| has_id(entry)) else {
+        let mut steps = vec![Step::Register(form.clone())];
+        steps.extend(ours.iter().map(|entry| deregister(entry)));
+        return steps;
     };
-    let rest = ours.iter().enumerate().filter(|(at, _)| Some(*at) != fitting);
+    let own = ours[at];
+    let mut steps = if are_of_one_kind(own, form) { changes(form, own) } else { exchange(copy, form, own) };
+    let rest = ours.iter().enumerate().filter(|(other, _)| *other != at);
     steps.extend(rest.map(|(_, entry)| deregister(entry)));
     steps
+}
+
+/// One of another kind takes the place of what has the copy's id: meanwhile another one stands in for both.
+fn exchange(copy: &InstanceCopy, form: &Described, own: &Described) -> Vec<Step> {
+    let beside = stand_in(copy, form);
+    let passing = Registered { instance_id: beside.instance_id.clone(), ..Registered::of(own) };
+    vec![Step::Register(beside), deregister(own), Step::Register(form.clone()), Step::Deregister(passing)]
 }
 
 fn changes(form: &Described, standing: &Described) -> Vec<Step> {
@@ -103,7 +111,7 @@ fn deregister(described: &Described) -> Step {
 mod tests {
     use super::super::form::form;
     use super::*;
-    use crate::model::{Instance, ServiceKey};
+    use crate::model::{Address, Instance, ServiceKey};
     use crate::sync::Mark;
 
     fn copy_of(task: &str, pairs: &[(&str, &str)]) -> InstanceCopy {
@@ -171,6 +179,20 @@ mod tests {
         let both = [there.clone(), standing(&two)];
         assert_eq!(put(&two, &both), Some(vec![Step::Deregister(Registered::of(&there))]));
         assert_eq!(remove(&two, &both).map(|steps| steps.len()), Some(2));
+    }
+
+    #[test]
+    fn another_endpoint_comes_while_a_stand_in_is_there() {
+        let (plain, mut other) = (copy(&[]), copy(&[]));
+        other.instance.attributes.insert("protocol".to_owned(), "grpc".to_owned());
+        let (there, form) = (standing(&plain), form(&other).unwrap());
+        let beside = stand_in(&other, &form);
+        let passing = Described { service_id: there.service_id.clone(), ..beside.clone() };
+        let gone = |it: &Described| Step::Deregister(Registered::of(it));
+        let whole = [Step::Register(beside), gone(&there), Step::Register(form.clone()), gone(&passing)];
+        assert_eq!(put(&other, std::slice::from_ref(&there)).unwrap(), whole);
+        let half_done = put(&other, std::slice::from_ref(&passing)).unwrap();
+        assert_eq!(half_done, [Step::Register(form), gone(&passing)]);
     }
 
     #[test]

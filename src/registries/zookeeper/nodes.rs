@@ -5,7 +5,7 @@ use zookeeper_client::{Acl, Acls, AuthId, Client, CreateMode, CreateOptions, Err
 
 use super::form::{Folder, Node};
 use super::steps::{Seen, Standing, Step};
-use crate::model::marks;
+use crate::model::Instance;
 
 /// Requests under way at once.
 const AT_ONCE: usize = 64;
@@ -79,7 +79,7 @@ impl<'a> Nodes<'a> {
             };
         }
         let instance = folder.read(&name, &[]);
-        if !instance.as_ref().is_some_and(|instance| marks::is_copy(&instance.metadata)) {
+        if !instance.as_ref().is_some_and(Instance::is_copy) {
             return Ok(Some(Standing { name, data: Vec::new(), instance, version: 0, session: 0 }));
         }
         let stat = self.client.check_stat(&path).await.map_err(failed("reading", &path))?;

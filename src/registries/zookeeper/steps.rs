@@ -2,7 +2,6 @@
 
 use super::form::{Folder, Node};
 use crate::model::Instance;
-use crate::model::Metadata;
 use crate::registries::{Change, InstanceCopy};
 use crate::sync::Holder;
 
@@ -55,9 +54,9 @@ fn at_address<'a>(copy: &InstanceCopy, node: &Node, standing: &'a [Standing]) ->
         it.name == node.name
             || it.instance.as_ref().is_some_and(|instance| instance.address == copy.instance.address)
     };
+    // What can't be understood is ours by its name, which is the copy's id.
     let is_ours = |it: &&Standing| {
-        let metadata = it.instance.as_ref().map_or_else(Metadata::new, |instance| instance.metadata.clone());
-        copy.mark.holder_by_id(&metadata, &it.name, &node.name) == Holder::Ours
+        it.instance.as_ref().is_none_or(|instance| copy.mark.holder(&copy.key, instance) == Holder::Ours)
     };
     let (ours, others): (Vec<_>, Vec<_>) = standing.iter().filter(stands_there).partition(is_ours);
     (ours, !others.is_empty())

@@ -224,10 +224,11 @@ impl ZookeeperWriter {
             return Ok(Renewed::Lost);
         }
         let seen = Seen { path: node.path(), version: standing.version };
-        let data = if node.folder.holds_data() { standing.data } else { node.data };
+        let holds_data = node.folder.holds_data();
+        let node = if holds_data { Node { data: standing.data, ..node } } else { node };
         let taken = async {
             let rights = nodes.make(&node.folder.path).await?;
-            nodes.carry_out(Step::Replace(vec![seen], Node { data, ..node.clone() }), &rights).await
+            nodes.carry_out(Step::Replace(vec![seen], node.clone()), &rights).await
         };
         match taken.await {
             Ok(()) => Ok(Renewed::Alive),

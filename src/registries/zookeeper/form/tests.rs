@@ -90,7 +90,8 @@ fn entries_are_those_of_their_framework() {
     });
     let json = |layout: ZookeeperLayout| -> serde_json::Value {
         let node = forms(layout).node(&copy).unwrap();
-        assert_eq!(node.path(), "/services/orders/causeway-65d62bdb4f7c5dbdb25cff1fd0d7c9e8");
+        let id = copy.mark.id(&copy.key, &copy.instance.address);
+        assert_eq!(node.path(), format!("/services/orders/{id}"));
         serde_json::from_slice(&node.data).unwrap()
     };
     let curator = json(ZookeeperLayout::Curator);
