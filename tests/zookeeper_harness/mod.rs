@@ -116,14 +116,15 @@ impl ZookeeperHarness {
         }
     }
 
-    /// The nodes that stand at an instance's address.
+    /// The application's own nodes that stand at an instance's address.
     async fn nodes_of(&self, instance: &Inst) -> Vec<String> {
         let provider = provider(instance);
         let folder = provider.folder(DUBBO);
         let until_path = provider.node().split("%2Flab.").next().unwrap().to_owned();
         let all = self.client().await.children(&folder).await.unwrap();
-        let own = all.into_iter().filter(|node| node.starts_with(&format!("{until_path}%2F")));
-        own.map(|node| format!("{folder}/{node}")).collect()
+        let is_own =
+            |node: &String| node.starts_with(&format!("{until_path}%2F")) && !node.contains("causeway-owner");
+        all.into_iter().filter(is_own).map(|node| format!("{folder}/{node}")).collect()
     }
 }
 
@@ -138,7 +139,8 @@ pub fn provider(instance: &Inst) -> DubboProvider {
     let mut provider = DubboProvider::new(interface, &instance.host, instance.port)
         .with("weight", &format!("{}", instance.weight * 100.0));
     for (key, value) in &instance.metadata {
-        provider = provider.with(key, value);
+        // A version would make it another service.
+        provider = provider.with(if key == "version" { "revision" } else { key }, value);
     }
     if instance.enabled { provider } else { provider.with("disabled", "true") }
 }

@@ -280,9 +280,10 @@ mod tests {
             prop_assert_eq!(shown.usable(), copy.instance.usable());
             prop_assert_eq!(shown.wanted(), wanted);
             prop_assert_eq!(&shown.address, &copy.instance.address);
-            prop_assert!(copy.instance.metadata.iter().all(|(key, value)| {
+            let kept = |(key, value): (&String, &String)| {
                 key == "weight" || shown.metadata.get(key) == Some(value)
-            }));
+            };
+            prop_assert!(copy.instance.metadata.iter().all(kept));
             let again = InstanceCopy { instance: shown.clone(), ..copy };
             prop_assert_eq!(as_shown(&again), shown, "what is shown is carried as it is");
         }
