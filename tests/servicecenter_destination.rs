@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use causeway::config::Secret;
 use causeway::model::{Address, Instance, ServiceKey};
-use causeway::registries::servicecenter::{ServiceCenterSettings, ServiceCenterWriter};
+use causeway::registries::servicecenter::{ServiceCenterDestination, ServiceCenterSettings};
 use causeway::registries::{Change, Destination, InstanceCopy, Renewed, WriteError, Written};
 use causeway_gateways::Retry;
 use causeway_test_support::proxy::Proxy;
@@ -122,7 +122,7 @@ async fn names_that_the_server_refuses_are_told() {
         addresses: vec!["127.0.0.1:1".to_owned()],
         ..ServiceCenterSettings::default()
     };
-    let destination = ServiceCenterWriter::new(&settings).unwrap();
+    let destination = ServiceCenterDestination::new(&settings).unwrap();
     let error = put(&destination, &copy("providers:lab.Hello::", &[])).await.unwrap_err();
     assert_eq!(error.retry, Retry::Never);
     assert!(error.message.contains("`providers:lab.Hello::`"), "{error}");
@@ -159,7 +159,7 @@ async fn another_address_takes_over() {
         (Proxy::start(&harness.address).await.unwrap(), Proxy::start(&harness.address).await.unwrap());
     let addresses = vec![gone.address(), stays.address()];
     let settings = ServiceCenterSettings { addresses, ..ServiceCenterSettings::default() };
-    let destination = ServiceCenterWriter::new(&settings).unwrap();
+    let destination = ServiceCenterDestination::new(&settings).unwrap();
     let copy = copy("cart", &[]);
     assert_eq!(put(&destination, &copy).await, Ok(Written::Done));
     drop(gone);

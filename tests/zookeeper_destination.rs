@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use causeway::config::{Secret, ZookeeperLayout};
 use causeway::model::{Address, Instance, ServiceKey};
-use causeway::registries::zookeeper::{ZookeeperSettings, ZookeeperWriter};
+use causeway::registries::zookeeper::{ZookeeperDestination, ZookeeperSettings};
 use causeway::registries::{Change, Destination, InstanceCopy, Life, Renewed, WriteError, Written};
 use causeway_gateways::Retry;
 use causeway_test_support::zookeeper::{Version, ZookeeperServer};
@@ -177,7 +177,7 @@ async fn what_can_not_be_written_is_told() {
     assert!(error.retry == Retry::Never && error.message.contains("no node can be named `a/b`"), "{error}");
     let addresses = vec![format!("{}/no/such", harness.address)];
     let settings = ZookeeperSettings { addresses, ..harness.settings.clone() };
-    let error = put(&ZookeeperWriter::new(&settings).unwrap(), &copy("orders")).await.unwrap_err();
+    let error = put(&ZookeeperDestination::new(&settings).unwrap(), &copy("orders")).await.unwrap_err();
     assert!(error.message.contains("no node /no/such"), "{error}");
 }
 
@@ -193,7 +193,7 @@ async fn copies_outlive_each_server_of_an_ensemble() {
         session_timeout,
         ..ZookeeperSettings::default()
     };
-    let destination = ZookeeperWriter::new(&settings).unwrap();
+    let destination = ZookeeperDestination::new(&settings).unwrap();
     let copy = copy("orders");
     assert_eq!(put(&destination, &copy).await, Ok(Written::Done));
     for server in &mut servers {

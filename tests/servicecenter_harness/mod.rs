@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use causeway::registries::servicecenter::{ServiceCenter, ServiceCenterSettings, ServiceCenterWriter};
+use causeway::registries::servicecenter::{ServiceCenter, ServiceCenterDestination, ServiceCenterSettings};
 use causeway_test_support::proxy::Proxy;
 use causeway_test_support::servicecenter::{
     Registration, Service, ServiceCenterHttp, ServiceCenterOptions, ServiceCenterServer,
@@ -76,7 +76,7 @@ impl ServiceCenterHarness {
     pub async fn way_with(&self, settings: ServiceCenterSettings) -> Way {
         let proxy = Proxy::start(&self.address).await.unwrap();
         let settings = ServiceCenterSettings { addresses: vec![proxy.address()], ..settings };
-        Way { destination: Arc::new(ServiceCenterWriter::new(&settings).unwrap()), proxies: vec![proxy] }
+        Way { destination: Arc::new(ServiceCenterDestination::new(&settings).unwrap()), proxies: vec![proxy] }
     }
 
     /// The service's id; registers it first where it isn't yet.

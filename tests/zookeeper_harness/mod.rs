@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use causeway::config::{Secret, ZookeeperLayout};
-use causeway::registries::zookeeper::{Zookeeper, ZookeeperSettings, ZookeeperWriter};
+use causeway::registries::zookeeper::{Zookeeper, ZookeeperDestination, ZookeeperSettings};
 use causeway_test_support::proxy::Proxy;
 use causeway_test_support::zookeeper::{
     CuratorEntry, DubboProvider, Payload, Version, ZookeeperClient, ZookeeperServer,
@@ -98,7 +98,7 @@ impl ZookeeperHarness {
         let proxy = Proxy::start(&self.address).await.unwrap();
         let addresses = vec![format!("{}{}", proxy.address(), self.chroot)];
         let settings = ZookeeperSettings { addresses, ..settings.clone() };
-        Way { destination: Arc::new(ZookeeperWriter::new(&settings).unwrap()), proxies: vec![proxy] }
+        Way { destination: Arc::new(ZookeeperDestination::new(&settings).unwrap()), proxies: vec![proxy] }
     }
 
     pub async fn client(&self) -> ZookeeperClient {

@@ -46,7 +46,7 @@ use watch::Watch;
 
 pub use error::ServiceCenterError;
 pub use settings::ServiceCenterSettings;
-pub use writer::ServiceCenterWriter;
+pub use writer::ServiceCenterDestination;
 
 const CAPABILITIES: Capabilities = Capabilities {
     kind: "servicecenter",

@@ -26,12 +26,12 @@ const WIDTH: usize = 8;
 const BATCH: usize = 200;
 
 /// A service-center as a destination.
-pub struct ServiceCenterWriter {
+pub struct ServiceCenterDestination {
     http: Http,
     lease: Lease,
 }
 
-impl ServiceCenterWriter {
+impl ServiceCenterDestination {
     /// A service-center that hasn't been connected to yet.
     ///
     /// # Errors
@@ -165,7 +165,7 @@ fn shown_ids(instance: &Instance) -> Option<Registered> {
 }
 
 #[async_trait]
-impl Destination for ServiceCenterWriter {
+impl Destination for ServiceCenterDestination {
     fn capabilities(&self) -> &'static Capabilities {
         &CAPABILITIES
     }

@@ -52,7 +52,7 @@ use watcher::Watcher;
 
 pub use error::ZookeeperError;
 pub use settings::ZookeeperSettings;
-pub use writer::ZookeeperWriter;
+pub use writer::ZookeeperDestination;
 
 /// Dubbo's interface level. Any weight is an exact share, though Dubbo itself counts in whole hundredths of its default.
 const DUBBO: Capabilities = Capabilities {

@@ -35,7 +35,7 @@ const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(5);
 
 /// A ZooKeeper as a destination. Copies live with one session, or are persistent.
-pub struct ZookeeperWriter {
+pub struct ZookeeperDestination {
     layout: ZookeeperLayout,
     forms: Forms,
     persistent: bool,
@@ -46,7 +46,7 @@ pub struct ZookeeperWriter {
     held: Mutex<Held>,
 }
 
-impl ZookeeperWriter {
+impl ZookeeperDestination {
     /// A ZooKeeper that hasn't been connected to yet.
     ///
     /// # Errors
@@ -288,7 +288,7 @@ fn away(error: ZookeeperError) -> WriteError {
 }
 
 #[async_trait]
-impl Destination for ZookeeperWriter {
+impl Destination for ZookeeperDestination {
     fn capabilities(&self) -> &'static Capabilities {
         capabilities(self.layout)
     }
