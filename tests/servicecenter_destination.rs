@@ -130,7 +130,11 @@ async fn names_that_the_server_refuses_are_told() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_is_asked_for_and_may_come_later() {
-    let harness = ServiceCenterHarness::start(ServiceCenterOptions { accounts: true }).await;
+    let harness = ServiceCenterHarness::start(ServiceCenterOptions {
+        accounts: true,
+        ..ServiceCenterOptions::default()
+    })
+    .await;
     let way = async |account: Option<&str>| {
         let (user, password) = (account.map(str::to_owned), account.map(|_| Secret::new(PASSWORD)));
         harness.way_with(ServiceCenterSettings { user, password, ..ServiceCenterSettings::default() }).await
