@@ -245,6 +245,7 @@ async fn more_services_than_connections() {
         "the limit of 200 isn't reached: {}",
         running.proxies[0].most_open()
     );
+    assert_eq!(running.proxies[0].answers(429), 0, "no query is refused");
     running.end().await;
 }
 
@@ -269,6 +270,7 @@ async fn a_server_that_allows_fewer_connections_is_still_read_whole() {
         }
         becomes(&running, &heavier.service, "heavier", |now| now.weight.ratio() > 3.0).await;
     }
+    assert!(running.proxies[0].answers(429) > 0, "the server has refused some");
     running.end().await;
 }
 

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use causeway_test_support::http_client;
 use causeway_test_support::process::{Failure, ServerProcess};
+use causeway_test_support::usage::{self, Usage};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use crate::scene::Scene;
-use crate::usage::{self, Usage};
 
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(5);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use causeway_test_support::kong::{KongStandIn, Recorded};
 use causeway_test_support::process::Failure;
+use causeway_test_support::stats::Spread;
 use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::time::{Instant, sleep};
@@ -13,7 +14,6 @@ use tokio::time::{Instant, sleep};
 use crate::causeway::Causeway;
 use crate::replay;
 use crate::scene::Scene;
-use crate::stats::Spread;
 use crate::{CONCURRENCY, Options};
 
 /// The required bound on Causeway's time as a multiple of the bare loop's.

@@ -12,8 +12,6 @@ mod memory;
 mod propagation;
 mod replay;
 mod scene;
-mod stats;
-mod usage;
 
 use std::io::Write as _;
 use std::path::PathBuf;

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use causeway_test_support::process::Failure;
+use causeway_test_support::usage::Usage;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::Options;
 use crate::causeway::Causeway;
 use crate::scene::Scene;
-use crate::usage::Usage;
 
 /// The number of services, and of each one's instances, of the full case.
 const FULL: (usize, usize) = (2000, 4);

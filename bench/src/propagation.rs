@@ -4,13 +4,13 @@ use std::time::{Duration, SystemTime};
 
 use causeway_test_support::kong::{KongStandIn, Recorded};
 use causeway_test_support::process::Failure;
+use causeway_test_support::stats::Spread;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use crate::Options;
 use crate::causeway::Causeway;
 use crate::scene::{Instance, Scene};
-use crate::stats::Spread;
 
 /// The required bound on the median from a change's arrival to its request, in milliseconds, where nothing has to wait.
 pub(crate) const BOUND_MS: f64 = 5.0;

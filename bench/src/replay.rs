@@ -6,12 +6,11 @@ use std::path::{Path, PathBuf};
 use causeway_test_support::http_client;
 use causeway_test_support::kong::Recorded;
 use causeway_test_support::process::Failure;
+use causeway_test_support::usage;
 use clap::Args;
 use futures::stream::{self, StreamExt as _};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
-
-use crate::usage;
 
 /// What the replaying process is told.
 #[derive(Debug, Args)]

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use causeway_test_support::http_client;
 use causeway_test_support::process::ServerProcess;
+use causeway_test_support::usage::{self, Usage};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
@@ -75,6 +76,11 @@ impl RunningCauseway {
     /// What it has logged so far.
     pub fn log(&self) -> String {
         String::from_utf8(fs::read(&self.log).unwrap()).unwrap()
+    }
+
+    /// What it uses now.
+    pub fn usage(&self) -> Usage {
+        usage::of(&self.process.pid().to_string()).unwrap()
     }
 
     /// How many lines of its log hold all of these words.

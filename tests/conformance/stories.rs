@@ -13,14 +13,15 @@ use super::{Harness, Inst, Patterns, Route, Running};
 const SERVICES: usize = 600;
 const INSTANCES: usize = 4;
 
-fn fleet() -> Vec<Inst> {
+/// So many services of 4 instances.
+pub fn fleet(services: usize) -> Vec<Inst> {
     let instance = |service: usize, n: usize| {
         Inst::new(&format!("fleet-{service}"), &format!("10.1.{n}.{}", service % 250), 80)
     };
-    (0..SERVICES).flat_map(|service| (0..INSTANCES).map(move |n| instance(service, n))).collect()
+    (0..services).flat_map(|service| (0..INSTANCES).map(move |n| instance(service, n))).collect()
 }
 
-async fn put_all(harness: &dyn Harness, namespace: &str, instances: &[Inst]) {
+pub async fn put_all(harness: &dyn Harness, namespace: &str, instances: &[Inst]) {
     stream::iter(instances).for_each_concurrent(16, |instance| harness.put(namespace, instance)).await;
     harness.settled().await;
 }
@@ -28,7 +29,7 @@ async fn put_all(harness: &dyn Harness, namespace: &str, instances: &[Inst]) {
 /// 600 services of 4 instances: the first view is complete, nothing is told twice, and one change is one wake.
 pub async fn a_fleet(harness: &dyn Harness) {
     let namespace = harness.namespace().await;
-    let fleet = fleet();
+    let fleet = fleet(SERVICES);
     put_all(harness, &namespace, &fleet).await;
     // Registries cache what they list; what was accepted is listed by then.
     sleep(Duration::from_secs(2)).await;

@@ -13,7 +13,9 @@ pub mod proxy;
 pub mod servicecenter;
 mod site;
 mod stand_in;
+pub mod stats;
 pub mod tls;
+pub mod usage;
 pub mod zookeeper;
 
 pub use http::http_client;

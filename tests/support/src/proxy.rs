@@ -5,6 +5,7 @@
 //!                      └ mode: pass · refuse · pause; cut(): drops all that is open
 //! ```
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::pin;
@@ -46,6 +47,7 @@ pub struct Proxy {
     address: SocketAddr,
     state: Arc<watch::Sender<State>>,
     open: Arc<Open>,
+    answers: Arc<Answers>,
     accepting: JoinHandle<()>,
 }
 
@@ -72,12 +74,17 @@ impl Proxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let address = listener.local_addr()?;
         let state = Arc::new(watch::Sender::new(State { mode: Mode::Pass, generation: 0 }));
-        let open = Arc::new(Open::default());
+        let (open, answers) = (Arc::new(Open::default()), Arc::new(Answers::default()));
         let acceptor = tls.map(|config| TlsAcceptor::from(Arc::new(config)));
-        let carrier =
-            Carrier { server: server.to_owned(), acceptor, state: state.clone(), open: open.clone() };
+        let carrier = Carrier {
+            server: server.to_owned(),
+            acceptor,
+            state: state.clone(),
+            open: open.clone(),
+            answers: answers.clone(),
+        };
         let accepting = tokio::spawn(carrier.accept(listener));
-        Ok(Self { address, state, open, accepting })
+        Ok(Self { address, state, open, answers, accepting })
     }
 
     /// Its port.
@@ -125,6 +132,11 @@ impl Proxy {
     pub fn most_open(&self) -> usize {
         self.open.most.load(Ordering::SeqCst)
     }
+
+    /// How many answers of this status an HTTP/1.1 server has given.
+    pub fn answers(&self, status: u16) -> usize {
+        self.answers.of(status)
+    }
 }
 
 impl Drop for Proxy {
@@ -140,6 +152,7 @@ struct Carrier {
     acceptor: Option<TlsAcceptor>,
     state: Arc<watch::Sender<State>>,
     open: Arc<Open>,
+    answers: Arc<Answers>,
 }
 
 /// Connections that are open.
@@ -165,6 +178,25 @@ impl Open {
 
     fn remove(&self) {
         self.now.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// How often each HTTP status was answered.
+#[derive(Debug, Default)]
+struct Answers(Mutex<BTreeMap<u16, usize>>);
+
+impl Answers {
+    /// Notes what a server sends. Clients here ask one after the other on a connection, so an answer begins a read of its own.
+    fn note(&self, read: &[u8]) {
+        let status = read.strip_prefix(b"HTTP/1.1 ").and_then(|rest| rest.get(..3));
+        let status = status.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
+        if let Some(status) = status {
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(status).or_default() += 1;
+        }
+    }
+
+    fn of(&self, status: u16) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&status).copied().unwrap_or_default()
     }
 }
 
@@ -208,8 +240,8 @@ impl Carrier {
     {
         let (from_client, to_client) = tokio::io::split(client);
         let (from_server, to_server) = tokio::io::split(server);
-        let mut up = pin!(self.one_way(from_client, to_server, state.clone()));
-        let down = self.one_way(from_server, to_client, state);
+        let mut up = pin!(self.one_way(from_client, to_server, state.clone(), |_| {}));
+        let down = self.one_way(from_server, to_client, state, |read| self.answers.note(read));
         tokio::select! {
             // No client here closes one direction only, so its end is the connection's. Servers may see it later: Consul answers first.
             ended = &mut up => ended,
@@ -220,7 +252,13 @@ impl Carrier {
         }
     }
 
-    async fn one_way<R, W>(&self, mut from: R, mut to: W, state: watch::Receiver<State>) -> io::Result<()>
+    async fn one_way<R, W>(
+        &self,
+        mut from: R,
+        mut to: W,
+        state: watch::Receiver<State>,
+        note: impl Fn(&[u8]),
+    ) -> io::Result<()>
     where
         R: AsyncRead + Unpin,
         W: AsyncWrite + Unpin,
@@ -229,6 +267,7 @@ impl Carrier {
         loop {
             let read = from.read(&mut buffer).await?;
             passing(&state).await;
+            note(&buffer[..read]);
             if read == 0 {
                 return to.shutdown().await;
             }
@@ -292,5 +331,16 @@ mod tests {
         assert!(say(&mut socket).await.is_err());
         let mut refused = TcpStream::connect(proxy.address()).await.unwrap();
         assert!(say(&mut refused).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn counts_answers_by_their_status() {
+        let proxy = Proxy::start(&echo().await).await.unwrap();
+        let mut socket = TcpStream::connect(proxy.address()).await.unwrap();
+        for said in ["HTTP/1.1 429 Too Many Requests\r\n", "HTTP/1.1 200 OK\r\n", "says HTTP/1.1 429 "] {
+            socket.write_all(said.as_bytes()).await.unwrap();
+            socket.read_exact(&mut vec![0; said.len()]).await.unwrap();
+        }
+        assert_eq!([429, 200, 500].map(|status| proxy.answers(status)), [1, 1, 0]);
     }
 }

@@ -6,14 +6,18 @@ use serde_json::{Value, json};
 
 /// Of numbers in one unit.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Spread {
-    pub(crate) min: f64,
-    pub(crate) median: f64,
-    pub(crate) max: f64,
+pub struct Spread {
+    /// The least.
+    pub min: f64,
+    /// The median.
+    pub median: f64,
+    /// The greatest.
+    pub max: f64,
 }
 
 impl Spread {
-    pub(crate) fn of(numbers: impl IntoIterator<Item = f64>) -> Self {
+    /// Of these; of none, zeros.
+    pub fn of(numbers: impl IntoIterator<Item = f64>) -> Self {
         let mut sorted: Vec<f64> = numbers.into_iter().collect();
         sorted.sort_by(f64::total_cmp);
         let at = |index: usize| sorted.get(index).copied().unwrap_or_default();
@@ -21,7 +25,8 @@ impl Spread {
         Self { min: at(0), median: (at(last / 2) + at(sorted.len() / 2)) / 2.0, max: at(last) }
     }
 
-    pub(crate) fn json(self) -> Value {
+    /// As an object of three numbers.
+    pub fn json(self) -> Value {
         json!({ "min": self.min, "median": self.median, "max": self.max })
     }
 }

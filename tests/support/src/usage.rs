@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use causeway_test_support::process::Failure;
+use crate::process::Failure;
 
 /// Ticks of the scheduler's accounting in a second: USER_HZ, which is 100 in Linux' interface to programs.
 const TICKS: f64 = 100.0;
@@ -11,17 +11,20 @@ const CPU_FIELDS: std::ops::RangeInclusive<usize> = 11..=12;
 
 /// Memory and time of one process.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Usage {
+pub struct Usage {
     /// Resident now, in MiB.
-    pub(crate) resident: f64,
+    pub resident: f64,
     /// The most that it ever was, in MiB.
-    pub(crate) peak: f64,
+    pub peak: f64,
     /// User and system time, in seconds.
-    pub(crate) cpu: f64,
+    pub cpu: f64,
 }
 
 /// Of a process by its id, or `self`.
-pub(crate) fn of(pid: &str) -> Result<Usage, Failure> {
+///
+/// # Errors
+/// When there is no such process, or no Linux.
+pub fn of(pid: &str) -> Result<Usage, Failure> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     let mib = |name: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(name));

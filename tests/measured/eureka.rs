@@ -1,0 +1,38 @@
+//! Eureka: asked at its default interval.
+
+use causeway::registries::eureka::EurekaSettings;
+use causeway_test_support::eureka::EurekaOptions;
+use causeway_test_support::http_client;
+
+use super::eureka_harness::EurekaHarness;
+use super::memory::{self, two_thousand};
+use super::polling::Poller;
+use super::propagation::{self, Changes, Told};
+use crate::conformance::{Harness, Inst, Patterns, Running};
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "measures"]
+async fn what_a_change_takes() {
+    let harness = EurekaHarness::start(EurekaOptions::default()).await;
+    let (namespace, orders) = (harness.namespace().await, Inst::new("orders", "10.0.0.1", 80));
+    harness.put(&namespace, &orders).await;
+    let settings = EurekaSettings::default();
+    let interval = settings.poll_interval;
+    let route = harness.route_with(settings).await;
+    let running = Running::start(route, Patterns::of(&namespace, &["orders"]), &namespace);
+    running.complete(harness.limit()).await;
+    let url = format!("http://{}/eureka/apps/delta", running.proxies[0].address());
+    let bare = Poller(http_client().get(url).header("Accept", "application/json"));
+    let changes = Changes { count: 40, apart: interval };
+    propagation::measure("eureka", Told::Polled(interval), changes, &running, (&harness, &orders), bare)
+        .await;
+    running.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "measures"]
+async fn what_two_thousand_services_cost() {
+    let harness = EurekaHarness::start(EurekaOptions::default()).await;
+    let registry = format!("type: eureka, addresses: [\"{}\"]", harness.address);
+    memory::measure("eureka", &harness, &registry, &two_thousand()).await;
+}

@@ -1,0 +1,37 @@
+//! What is measured of each registry, on its real server (Polaris: the stand-in). It takes minutes of a quiet machine, so it runs on
+//! demand, all of it or one registry's part:
+//!
+//! ```sh
+//! cargo test --release --test measured -- --ignored --nocapture --test-threads=1
+//! cargo test --release --test measured -- --ignored --nocapture --test-threads=1 nacos
+//! ```
+//!
+//! - [`propagation`]: how long a change takes from the registry to our snapshot, beside a bare client of the same watch.
+//! - [`memory`]: what 2,000 services of 4 instances cost the real program, over what it needs for none.
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, unreachable_pub)]
+
+#[path = "../common/causeway.rs"]
+mod causeway;
+#[path = "../conformance/mod.rs"]
+mod conformance;
+mod consul;
+#[path = "../consul_harness/mod.rs"]
+mod consul_harness;
+mod eureka;
+#[path = "../eureka_harness/mod.rs"]
+mod eureka_harness;
+mod memory;
+mod nacos;
+#[path = "../nacos_harness/mod.rs"]
+mod nacos_harness;
+mod polaris;
+#[path = "../polaris_harness/mod.rs"]
+mod polaris_harness;
+mod polling;
+mod propagation;
+mod servicecenter;
+#[path = "../servicecenter_harness/mod.rs"]
+mod servicecenter_harness;
+mod zookeeper;
+#[path = "../zookeeper_harness/mod.rs"]
+mod zookeeper_harness;
