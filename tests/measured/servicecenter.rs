@@ -12,6 +12,9 @@ use super::servicecenter_harness::{ServiceCenterHarness, registration};
 use crate::conformance::stories::put_all;
 use crate::conformance::{Harness, Inst, Patterns, Running};
 
+/// What becomes of the interval at most where 2,000 services are watched.
+const STRETCHED: Duration = Duration::from_secs(1);
+
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "measures"]
 async fn what_a_change_takes() {
@@ -21,15 +24,14 @@ async fn what_a_change_takes() {
     propagation("servicecenter", &harness, &namespace, interval).await;
 }
 
-/// A round takes longer then, and the rest after it.
+/// A round takes longer then, and the rest after it: that much longer on a machine that has other things to do.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "measures"]
 async fn what_a_change_takes_among_two_thousand() {
     let harness = ServiceCenterHarness::plain().await;
     let namespace = harness.namespace().await;
     put_all(&harness, &namespace, &two_thousand()).await;
-    let stretched = harness.settings.poll_interval * 2;
-    propagation("servicecenter, among 2,000 services", &harness, &namespace, stretched).await;
+    propagation("servicecenter, among 2,000 services", &harness, &namespace, STRETCHED).await;
 }
 
 async fn propagation(name: &str, harness: &ServiceCenterHarness, namespace: &str, interval: Duration) {
