@@ -11,7 +11,7 @@ use causeway_test_support::stats::Spread;
 use tokio::time::{Instant, sleep};
 
 use super::consul_harness::ConsulHarness;
-use super::memory::{self, two_thousand};
+use super::memory::{self, HEAVIEST, two_thousand};
 use super::propagation::{self, Changes, Told, Watcher};
 use crate::conformance::{Harness, Inst, Patterns, Running};
 
@@ -52,7 +52,7 @@ async fn what_a_change_takes() {
 async fn what_two_thousand_services_cost() {
     let harness = ConsulHarness::plain().await;
     let registry = format!("type: consul, addresses: [\"{}\"]", harness.address);
-    memory::measure("consul", &harness, &registry, &two_thousand()).await;
+    memory::measure("consul", &harness, &registry, &two_thousand(), HEAVIEST).await;
 }
 
 const SERVICES: usize = 10_000;

@@ -6,7 +6,7 @@ use causeway_test_support::http_client;
 use causeway_test_support::polaris::PolarisStandIn;
 use serde_json::json;
 
-use super::memory::{self, two_thousand};
+use super::memory::{self, HEAVIEST, two_thousand};
 use super::polaris_harness::PolarisHarness;
 use super::polling::Poller;
 use super::propagation::{self, Changes, Told};
@@ -45,5 +45,5 @@ async fn what_a_change_takes() {
 async fn what_two_thousand_services_cost() {
     let harness = harness().await;
     let registry = format!("type: polaris, addresses: [\"{}\"]", harness.server.address());
-    memory::measure("polaris", &harness, &registry, &two_thousand()).await;
+    memory::measure("polaris", &harness, &registry, &two_thousand(), HEAVIEST).await;
 }

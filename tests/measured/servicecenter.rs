@@ -5,7 +5,7 @@ use std::time::Duration;
 use causeway_test_support::http_client;
 use serde_json::json;
 
-use super::memory::{self, two_thousand};
+use super::memory::{self, HEAVIEST, two_thousand};
 use super::polling::Poller;
 use super::propagation::{self, Changes, Told};
 use super::servicecenter_harness::{ServiceCenterHarness, registration};
@@ -55,5 +55,5 @@ async fn propagation(name: &str, harness: &ServiceCenterHarness, namespace: &str
 async fn what_two_thousand_services_cost() {
     let harness = ServiceCenterHarness::plain().await;
     let registry = format!("type: servicecenter, addresses: [\"{}\"]", harness.address);
-    memory::measure("servicecenter", &harness, &registry, &two_thousand()).await;
+    memory::measure("servicecenter", &harness, &registry, &two_thousand(), HEAVIEST).await;
 }

@@ -8,7 +8,7 @@ use causeway::config::ZookeeperLayout;
 use causeway_test_support::zookeeper::ZookeeperClient;
 use zookeeper_client::PersistentWatcher;
 
-use super::memory::{self, two_thousand};
+use super::memory::{self, HEAVIEST, two_thousand};
 use super::propagation::{self, Changes, Told, Watcher};
 use super::zookeeper_harness::{DUBBO, SERVICES, Writes, ZookeeperHarness, provider};
 use crate::conformance::{Harness, Inst, Patterns, Running};
@@ -77,7 +77,7 @@ async fn memory(name: &str, writes: Writes, layout: ZookeeperLayout, written: &s
     let harness = ZookeeperHarness::shared(writes, layout).await;
     let address = format!("{}{}", harness.address, harness.chroot);
     let registry = format!("type: zookeeper, addresses: [\"{address}\"], layout: {written}");
-    memory::measure(name, &harness, &registry, fleet).await;
+    memory::measure(name, &harness, &registry, fleet, HEAVIEST).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use causeway::registries::nacos::NacosSettings;
 use causeway_test_support::nacos::{NacosOptions, NacosServer};
 
-use super::memory::{self, two_thousand};
+use super::memory::{self, HEAVIEST, two_thousand};
 use super::nacos_harness::NacosHarness;
 use super::propagation::{Changes, Samples, Told};
 use crate::conformance::{Harness, Inst, Patterns, Running};
@@ -51,5 +51,5 @@ async fn what_a_change_takes() {
 async fn what_two_thousand_services_cost() {
     let (server, harness) = start().await;
     let registry = format!("type: nacos, addresses: [\"{}\"]", server.address());
-    memory::measure("nacos", &harness, &registry, &two_thousand()).await;
+    memory::measure("nacos", &harness, &registry, &two_thousand(), HEAVIEST).await;
 }
