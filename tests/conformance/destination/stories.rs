@@ -1,5 +1,6 @@
 //! What every registry that is written to is put through.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use causeway::model::{Address, Instance, Metadata, Weight};
@@ -221,6 +222,17 @@ pub async fn a_lost_copy_is_told(harness: &dyn DestinationHarness) {
     writer.end().await;
 }
 
+/// Renews for as long as it is polled.
+async fn keep_alive(writer: &Writer, copies: &[InstanceCopy]) -> Infallible {
+    let Life::Lease { renew_every, .. } = writer.destination.life() else {
+        return std::future::pending().await;
+    };
+    loop {
+        sleep(renew_every).await;
+        writer.renew(copies).await;
+    }
+}
+
 /// So many in one call as a large service has.
 pub async fn many_at_once(harness: &dyn DestinationHarness) {
     let namespace = harness.namespace().await;
@@ -233,7 +245,10 @@ pub async fn many_at_once(harness: &dyn DestinationHarness) {
     };
     let puts: Vec<Change> = copies.iter().cloned().map(Change::Put).collect();
     assert!(writer.write(&puts).await.iter().all(|written| *written == Written::Done));
-    reader.until("all copies are there", |reader| count(reader) == copies.len()).await;
+    tokio::select! {
+        () = reader.until("all copies are there", |reader| count(reader) == copies.len()) => {}
+        never = keep_alive(&writer, &copies) => match never {},
+    }
     harness.settled().await;
     assert!(writer.renew(&copies).await.iter().all(|renewed| *renewed == Renewed::Alive));
     let removals: Vec<Change> = copies.iter().cloned().map(Change::Remove).collect();
