@@ -6,7 +6,7 @@ use causeway_gateways::TargetAddress;
 
 use super::{Reason, Skipped};
 use crate::config::{Group, MatchEntry};
-use crate::model::{Address, Instance, Metadata, Snapshot};
+use crate::model::{Address, Instance, Snapshot};
 
 /// The group that is always there; unless its entry says otherwise it holds every instance.
 pub const DEFAULT_GROUP: &str = "default";
@@ -79,8 +79,8 @@ pub(super) struct Filter<'a> {
 #[derive(Clone, Copy, Debug)]
 enum Condition<'a> {
     All,
-    /// Those with all of these pairs.
-    Pairs(&'a Metadata),
+    /// Those of a configured group.
+    Configured(&'a Group),
     /// Those with the group's name as the value of this key.
     ValueOf(&'a str),
 }
@@ -95,7 +95,7 @@ impl<'a> Filter<'a> {
     pub(super) fn value_of(&self, key: &str) -> Option<&'a str> {
         match self.condition {
             Condition::All => None,
-            Condition::Pairs(pairs) => pairs.get(key).map(String::as_str),
+            Condition::Configured(group) => group.metadata.get(key).map(String::as_str),
             Condition::ValueOf(by) => (by == key).then_some(self.name),
         }
     }
@@ -104,9 +104,7 @@ impl<'a> Filter<'a> {
     pub(super) fn holds(&self, instance: &Instance) -> bool {
         match self.condition {
             Condition::All => true,
-            Condition::Pairs(pairs) => {
-                pairs.iter().all(|(key, value)| instance.metadata.get(key) == Some(value))
-            }
+            Condition::Configured(group) => group.holds(&instance.metadata),
             Condition::ValueOf(key) => instance.metadata.get(key).is_some_and(|value| value == self.name),
         }
     }
@@ -130,7 +128,7 @@ pub(super) fn filters(entry: &MatchEntry) -> Vec<Filter<'_>> {
 fn filter(group: &Group) -> Filter<'_> {
     Filter {
         name: &group.name,
-        condition: Condition::Pairs(&group.metadata),
+        condition: Condition::Configured(group),
         upstream_name: group.upstream_name.as_deref(),
     }
 }

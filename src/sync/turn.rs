@@ -121,10 +121,7 @@ impl Sides<'_> {
     /// Whether the task carries this instance: its groups together say which.
     fn carries(&self, instance: &Instance) -> bool {
         let Some(groups) = self.inputs.groups else { return false };
-        let fits = |metadata: &BTreeMap<String, String>| {
-            metadata.iter().all(|(key, value)| instance.metadata.get(key) == Some(value))
-        };
-        groups.is_empty() || groups.iter().any(|group| fits(&group.metadata))
+        groups.is_empty() || groups.iter().any(|group| group.holds(&instance.metadata))
     }
 
     fn at_destination(&self, address: &Address) -> AtDestination {

@@ -278,6 +278,14 @@ pub struct Group {
     pub upstream_name: Option<String>,
 }
 
+impl Group {
+    /// Whether an instance with this metadata is in the group.
+    #[must_use]
+    pub fn holds(&self, metadata: &BTreeMap<String, String>) -> bool {
+        self.metadata.iter().all(|(key, value)| metadata.get(key) == Some(value))
+    }
+}
+
 /// A group for each value of a metadata key, as values appear and go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupBy {
