@@ -95,12 +95,12 @@ mod tests {
     }
 
     /// A child that another test starts has our locks from its fork to its exec, so what we let go may be held for that long.
-    fn eventually(is_free: impl Fn() -> bool) {
+    async fn eventually(is_free: impl Fn() -> bool) {
         for _ in 0..200 {
             if is_free() {
                 return;
             }
-            std::thread::sleep(Duration::from_millis(10));
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
         panic!("held for ever");
     }
@@ -112,8 +112,8 @@ mod tests {
         assert!(Ports::reserve_at(port, &[0]).unwrap().is_some(), "{port} is taken");
     }
 
-    #[test]
-    fn a_server_keeps_its_ports_while_it_is_stopped() {
+    #[tokio::test]
+    async fn a_server_keeps_its_ports_while_it_is_stopped() {
         let ports = Ports::reserve("it", &OFFSETS).unwrap();
         let base = ports.base();
         assert!(ports.are_free(), "nobody listens");
@@ -122,11 +122,11 @@ mod tests {
             assert!(!another_could_reserve(port), "{port} is reserved for other processes");
         }
         drop(ports);
-        eventually(|| another_could_reserve(base) && another_could_reserve(base + 7));
+        eventually(|| another_could_reserve(base) && another_could_reserve(base + 7)).await;
     }
 
-    #[test]
-    fn ports_that_somebody_else_listens_on_are_not_reserved() {
+    #[tokio::test]
+    async fn ports_that_somebody_else_listens_on_are_not_reserved() {
         let ports = Ports::reserve("it", &OFFSETS).unwrap();
         let base = ports.base();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, base + 7)).unwrap();
@@ -134,6 +134,6 @@ mod tests {
         drop(ports);
         assert!(Ports::reserve_at(base, &OFFSETS).unwrap().is_none());
         drop(listener);
-        eventually(|| Ports::reserve_at(base, &OFFSETS).unwrap().is_some());
+        eventually(|| Ports::reserve_at(base, &OFFSETS).unwrap().is_some()).await;
     }
 }
