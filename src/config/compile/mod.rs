@@ -11,8 +11,8 @@ use self::{
 };
 use super::{
     model::{
-        Admin, Config, Destination, Dialect, Gateway, Group, GroupBy, HealthCheck, MatchEntry, Mode, Policy,
-        Registry, RegistryKind, Report, ReportKind, ReportTarget, Selector, Task, Upkeep,
+        Admin, Config, Copying, Destination, Dialect, Gateway, Group, GroupBy, HealthCheck, MatchEntry, Mode,
+        Policy, Registry, RegistryKind, Report, ReportKind, ReportTarget, Selector, Task, Upkeep,
     },
     pattern::Pattern,
     written::{self, Document, MethodKind},
@@ -121,6 +121,7 @@ fn task(written: written::Task, defaults: &written::Shared, ends: &mut Ends) -> 
         excludes,
         hold,
         dialect: Dialect::Native,
+        copying: Copying::default(),
     };
     kind.into_iter().fold(compiled, in_words_of)
 }

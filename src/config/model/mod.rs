@@ -7,6 +7,7 @@
 //!
 //! Everything is a plain value with `PartialEq`, so that a reload is a comparison of two of them.
 
+mod copying;
 mod ends;
 mod kong;
 
@@ -14,6 +15,7 @@ use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use sha2::{Digest as _, Sha256};
 
+pub use copying::{Copying, Directions, OnStop, Rename};
 pub use ends::{Gateway, GatewayKind, Registry, RegistryKind, SourceProtect, Tls, ZookeeperLayout};
 pub use kong::{FieldType, FromMetadata, KongTemplates, RouteTemplate, Setting};
 
@@ -157,6 +159,8 @@ pub struct Task {
     pub hold: Duration,
     /// Whose rules the task follows.
     pub dialect: Dialect,
+    /// What it goes by where both ends are registries.
+    pub copying: Copying,
 }
 
 impl Policy {
@@ -193,6 +197,7 @@ impl Task {
             excludes: Vec::new(),
             hold,
             dialect,
+            copying: Copying::default(),
         }
     }
 
