@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use causeway::config::{
-    self, Admin, Config, Destination, Dialect, Gateway, GatewayKind, Group, HealthCheck, KongTemplates,
-    MatchEntry, Mode, Pattern, Policy, Registry, RegistryKind, Report, ReportKind, ReportTarget, Secret,
-    Selector, SourceProtect, Task, Upkeep, ZookeeperLayout,
+    self, Admin, Config, Copying, Destination, Dialect, Gateway, GatewayKind, Group, HealthCheck,
+    KongTemplates, MatchEntry, Mode, Pattern, Policy, Registry, RegistryKind, Report, ReportKind,
+    ReportTarget, Secret, Selector, SourceProtect, Task, Upkeep, ZookeeperLayout,
 };
 
 use crate::data;
@@ -61,6 +61,7 @@ fn task(name: &str, source: &str, destination: Destination, matches: Vec<MatchEn
         excludes: vec![],
         hold: MINUTE,
         dialect: Dialect::PolarisSync,
+        copying: Copying::default(),
     }
 }
 
