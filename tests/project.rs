@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use causeway::config::{
-    Destination, Dialect, Group, KongTemplates, MatchEntry, Mode, Pattern, Policy, RegistryKind, Selector,
-    Setting, Task, Upkeep,
+    Copying, Destination, Dialect, Group, KongTemplates, MatchEntry, Mode, Pattern, Policy, RegistryKind,
+    Selector, Setting, Task, Upkeep,
 };
 use causeway::model::{Address, Instance, ServiceKey, Snapshot, Weight};
 use causeway::project::matcher::{Decision, decide};
@@ -51,6 +51,7 @@ fn task(matches: Vec<MatchEntry>) -> Task {
         excludes: Vec::new(),
         hold: Duration::from_secs(60),
         dialect: Dialect::Native,
+        copying: Copying::default(),
     }
 }
 
