@@ -1,6 +1,8 @@
-//! Reading configurations: documents of three kinds, and what is told of bad ones.
+//! Reading configurations: documents of three kinds, what is told of bad ones, and the examples that come with the project.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod compose;
+mod conf;
 mod documents;
 mod edits;
 mod examples;

@@ -15,23 +15,23 @@ mod causeway;
 #[path = "../conformance/mod.rs"]
 mod conformance;
 mod consul;
-#[path = "../consul_harness/mod.rs"]
+#[path = "../consul/harness.rs"]
 mod consul_harness;
 mod eureka;
-#[path = "../eureka_harness/mod.rs"]
+#[path = "../eureka/harness.rs"]
 mod eureka_harness;
 mod memory;
 mod nacos;
-#[path = "../nacos_harness/mod.rs"]
+#[path = "../nacos/harness.rs"]
 mod nacos_harness;
 mod polaris;
-#[path = "../polaris_harness/mod.rs"]
+#[path = "../polaris/harness.rs"]
 mod polaris_harness;
 mod polling;
 mod propagation;
 mod servicecenter;
-#[path = "../servicecenter_harness/mod.rs"]
+#[path = "../servicecenter/harness.rs"]
 mod servicecenter_harness;
 mod zookeeper;
-#[path = "../zookeeper_harness/mod.rs"]
+#[path = "../zookeeper/harness.rs"]
 mod zookeeper_harness;

@@ -1,6 +1,6 @@
 //! Where a server of our own lives: its folder, its ports, and its process while it runs.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,6 +13,8 @@ use crate::process::{Failure, ServerProcess};
 
 /// Ports that are free when looked at may be taken when the server gets there, by somebody who is no test of ours.
 pub(crate) const START_TRIES: usize = 3;
+/// Between two looks at whose turn it is.
+const BETWEEN_TRIES: Duration = Duration::from_millis(100);
 
 /// One server's place. Dropping it stops the server, deletes its data and gives its ports back, in this order.
 #[derive(Debug)]
@@ -120,6 +122,23 @@ pub(crate) async fn start_anew<S>(mut start: impl AsyncFnMut() -> Result<S, Fail
     }
 }
 
+/// Waits for the turn to start a server that needs much of the machine to start, and would give up were another one starting beside
+/// it. The turn ends when this is dropped, or with us; other processes wait too.
+///
+/// # Errors
+/// When no lock can be had in the folder for temporary files.
+pub(crate) async fn turn_to_start(server: &str) -> Result<File, Failure> {
+    let path = std::env::temp_dir().join(format!("causeway-test-start-{server}.lock"));
+    let lock = File::create(path)?;
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(lock),
+            Err(TryLockError::WouldBlock) => tokio::time::sleep(BETWEEN_TRIES).await,
+            Err(TryLockError::Error(error)) => return Err(error.into()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,6 +153,20 @@ mod tests {
             });
             assert_eq!(started.await.is_ok(), good_at <= START_TRIES);
             assert_eq!(tries, tried);
+        }
+    }
+
+    #[tokio::test]
+    async fn one_start_at_a_time() {
+        let name = uuid::Uuid::new_v4().to_string();
+        let first = turn_to_start(&name).await.unwrap();
+        let mut second = Box::pin(turn_to_start(&name));
+        assert!(tokio::time::timeout(BETWEEN_TRIES * 3, &mut second).await.is_err(), "it waits");
+        turn_to_start(&format!("{name}-other")).await.unwrap();
+        drop(first);
+        second.await.unwrap();
+        for lock in [name.clone(), format!("{name}-other")] {
+            fs::remove_file(std::env::temp_dir().join(format!("causeway-test-start-{lock}.lock"))).unwrap();
         }
     }
 

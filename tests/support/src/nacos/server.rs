@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{NacosHttp, NacosPorts, install};
 use crate::process::{Failure, ServerProcess};
-use crate::site::{START_TRIES, Site, start_anew};
+use crate::site::{START_TRIES, Site, start_anew, turn_to_start};
 
 /// The user that a server with authentication has.
 pub const ADMIN_USER: &str = "nacos";
@@ -111,6 +111,8 @@ impl NacosServer {
     }
 
     async fn start_process(&mut self) -> Result<(), Failure> {
+        // Of two that start at once on a small machine, one may wait too long for its own database.
+        let _turn = turn_to_start("nacos").await?;
         self.site.launch(self.command()?)?;
         let process = self.site.process_mut()?;
         process.wait_for_log("READY", "APPLICATION FAILED TO START", START_LIMIT).await?;
