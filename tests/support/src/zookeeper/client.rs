@@ -6,7 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha1::{Digest as _, Sha1};
 use zookeeper_client::{
-    Acl, Acls, AddWatchMode, AuthId, Client, CreateMode, CreateOptions, Error, Permission, PersistentWatcher,
+    Acl, Acls, AddWatchMode, AuthId, Client, CreateMode, CreateOptions, Error, MultiWriteError, Permission,
+    PersistentWatcher,
 };
 
 use crate::process::Failure;
@@ -48,24 +49,31 @@ impl ZookeeperClient {
             self.make(parent).await?;
         }
         let ephemeral = CreateMode::Ephemeral.with_acls(Acls::anyone_all());
-        match self.client.create(path, data, &ephemeral).await {
-            Ok(_) => Ok(()),
-            Err(Error::NodeExists) => self.change(path, data, &ephemeral).await,
-            Err(error) => Err(error.into()),
+        loop {
+            match self.client.create(path, data, &ephemeral).await {
+                Ok(_) => return Ok(()),
+                Err(Error::NodeExists) if self.change(path, data, &ephemeral).await? => return Ok(()),
+                Err(Error::NodeExists) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
     }
 
-    async fn change(&self, path: &str, data: &[u8], options: &CreateOptions<'_>) -> Result<(), Failure> {
+    /// Changes a node, unless it goes meanwhile with the session that it was of.
+    async fn change(&self, path: &str, data: &[u8], options: &CreateOptions<'_>) -> Result<bool, Failure> {
         let owner = self.client.check_stat(path).await?.map(|stat| stat.ephemeral_owner);
         if owner == Some(self.client.session_id().0) {
             self.client.set_data(path, data, None).await?;
-            return Ok(());
+            return Ok(true);
         }
         let mut both = self.client.new_multi_writer();
         both.add_delete(path, None)?;
         both.add_create(path, data, options)?;
-        both.commit().await?;
-        Ok(())
+        match both.commit().await {
+            Ok(_) => Ok(true),
+            Err(MultiWriteError::OperationFailed { source: Error::NoNode, .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// As [`ZookeeperClient::put`] for a node that no session's end removes.
