@@ -31,9 +31,9 @@ mod written;
 pub use mistakes::{Finding, Mistakes};
 pub use model::{
     Admin, Config, Copying, Destination, Dialect, Directions, FieldType, FromMetadata, Gateway, GatewayKind,
-    Group, GroupBy, HealthCheck, KongTemplates, MatchEntry, Mode, OnStop, Policy, Registry, RegistryKind,
-    Rename, Report, ReportKind, ReportTarget, RouteTemplate, Selector, Setting, SourceProtect, Task, Tls,
-    Upkeep, ZookeeperLayout,
+    Group, GroupBy, HealthCheck, KongTemplates, Lease, MatchEntry, Mode, OnStop, Policy, Registry,
+    RegistryKind, Rename, Report, ReportKind, ReportTarget, RouteTemplate, Selector, Setting, SourceProtect,
+    Task, Tls, Upkeep, ZookeeperLayout,
 };
 pub use pattern::Pattern;
 pub use provider::load;

@@ -1,10 +1,11 @@
 //! Native documents come to mean what they say.
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use causeway::config::{
-    Destination, Dialect, FieldType, FromMetadata, GatewayKind, MatchEntry, Mode, Pattern, Policy,
-    RegistryKind, ReportKind, ReportTarget, Secret, Selector, Setting, Tls, Upkeep, ZookeeperLayout,
+    Copying, Destination, Dialect, Directions, FieldType, FromMetadata, GatewayKind, MatchEntry, Mode,
+    OnStop, Pattern, Policy, RegistryKind, Rename, ReportKind, ReportTarget, Secret, Selector, Setting, Tls,
+    Upkeep, ZookeeperLayout,
 };
 use serde_json::json;
 
@@ -94,6 +95,13 @@ fn what_single_types_of_registry_have() {
     let eureka = &config.registries["eureka"];
     assert_eq!(eureka.password, Some(Secret::new("p")));
     assert_eq!((eureka.keep_case, eureka.poll_interval), (true, Some(secs(2))));
+    let lease =
+        |name: &str| config.registries[name].lease.map(|lease| (lease.renew_every, lease.expires_after));
+    assert_eq!(lease("nacos-a"), Some((secs(10), secs(45))));
+    assert_eq!(lease("eureka"), Some((secs(30), secs(60))), "what isn't said is the type's own");
+    assert_eq!(lease("sc"), Some((secs(10), secs(120))));
+    assert_eq!(lease("consul"), None);
+    assert_eq!((zk.persistent, zk.session_timeout), (true, Some(secs(20))));
     let sc = &config.registries["sc"];
     let scope = [&sc.domain, &sc.project, &sc.environment].map(Option::as_deref);
     assert_eq!((scope, sc.poll_interval), ([Some("d"), Some("p"), Some("production")], Some(secs(1))));
@@ -121,7 +129,7 @@ fn the_gateways_of_a_full_document() {
 fn the_tasks_of_a_full_document() {
     let config = good(&data("config/full.yaml"));
     let names: Vec<&str> = config.tasks.iter().map(|task| task.name.as_str()).collect();
-    assert_eq!(names, ["nacos-to-kong", "mirror", "both"]);
+    assert_eq!(names, ["nacos-to-kong", "mirror", "both", "shares"]);
     let task = config.task("nacos-to-kong").unwrap();
     assert!(task.enable && !task.delete);
     assert_eq!(task.weight, Upkeep::CreateOnly);
@@ -144,6 +152,16 @@ fn the_tasks_of_a_full_document() {
     assert_eq!(mirror.destination, Destination::Registry("polaris-b".into()));
     let both = config.task("both").unwrap();
     assert_eq!((both.mode, both.policy), (Mode::Bidirectional, Policy::Observe));
+    let rename = |from: &str, to: &str| Rename { from: from.to_owned(), to: to.to_owned() };
+    let copying = Copying {
+        group: Some("TRADE".to_owned()),
+        namespace_map: BTreeMap::from([("default".to_owned(), "prod".to_owned())]),
+        rename: vec![rename("old-*", "new-*"), rename("a", "b")],
+        on_stop: OnStop::Withdraw,
+        directions: Directions { there: true, back: false },
+    };
+    assert_eq!(both.copying, copying);
+    assert_eq!(mirror.copying, Copying::default());
 }
 
 #[test]

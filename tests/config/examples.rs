@@ -38,6 +38,9 @@ fn registry(name: &str, kind: RegistryKind, address: &str) -> Registry {
         path: None,
         layout: ZookeeperLayout::Auto,
         root: None,
+        lease: kind.default_lease(),
+        persistent: false,
+        session_timeout: None,
         tls: None,
         protect: SourceProtect { hold: MINUTE, max_shrink: 0.3, release_after: None },
     }

@@ -3,10 +3,12 @@
 
 mod compose;
 mod conf;
+mod copying;
 mod documents;
 mod edits;
 mod examples;
 mod foreign;
+mod leases;
 mod meaning;
 mod mistakes;
 mod routes;

@@ -31,7 +31,7 @@ fn the_ends_of_a_task() {
         ]
     );
     assert_eq!(
-        with("source: k, destination: a"),
+        with("source: k, destination: b"),
         ["c.yaml:8:24: tasks[0].source: `k` is a gateway: a source is a registry"]
     );
     assert_eq!(

@@ -129,15 +129,6 @@ fn mistakes_in_an_aliased_value_are_told_once() {
     assert_eq!(told(text), ["c.yaml:2:39: gateways[0].tokn: unknown key `tokn` (did you mean `token`?)"]);
 }
 
-#[test]
-fn keys_that_are_not_built_yet_are_unknown() {
-    let text = "version: 1\nregistries: [{ name: a, type: file, path: p }]\n\
-                gateways: [{ name: k, type: kong-file, path: q }]\ntasks:\n  - name: t\n    source: a\n    \
-                destination: k\n    match:\n      - { service: a }\n    \
-                namespace_map: {}\n";
-    assert_eq!(told(text), ["c.yaml:10:5: tasks[0].namespace_map: unknown key `namespace_map`",]);
-}
-
 /// A line of a document, and what is told of it.
 const WRONG_VALUES: &[(&str, &str)] = &[
     (

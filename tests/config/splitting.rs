@@ -54,7 +54,7 @@ fn those_of_a_full_document() {
     let config = good(&data("config/full.yaml"));
     let task = config.task("nacos-to-kong").unwrap();
     assert_eq!((&task.matches[0].group_by, &task.matches[1].group_by), (&None, &by("version", 4)));
-    let task = config.task("mirror").unwrap();
+    let task = config.task("shares").unwrap();
     assert_eq!(task.matches[0].split, shares([("v1", 90.0), ("v2", 9.5)]));
     assert_eq!(task.matches[1].split, shares([("1.10", 1.0)]), "a key is a word, whatever it looks like");
 }

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use crate::config::{
-    model::{Gateway, GatewayKind, Registry, RegistryKind, SourceProtect, Tls, ZookeeperLayout},
+    model::{Gateway, GatewayKind, Lease, Registry, RegistryKind, SourceProtect, Tls, ZookeeperLayout},
     written,
 };
 
@@ -35,6 +35,9 @@ impl Registry {
             path: None,
             layout: ZookeeperLayout::default(),
             root: None,
+            lease: kind.default_lease(),
+            persistent: false,
+            session_timeout: None,
             tls: None,
             protect,
         }
@@ -74,6 +77,7 @@ pub(super) fn registry(written: written::Registry, hold: Option<Duration>) -> Re
             access_key: nacos.access_key,
             secret_key: nacos.secret_key,
             region: nacos.region,
+            lease: Some(lease(nacos.lease, Lease::NACOS)),
             ..server(nacos.server, RegistryKind::Nacos, hold)
         },
         written::Registry::Consul(consul) => Registry {
@@ -88,6 +92,7 @@ pub(super) fn registry(written: written::Registry, hold: Option<Duration>) -> Re
             password: eureka.password,
             keep_case: eureka.keep_case.unwrap_or(false),
             poll_interval: eureka.poll_interval.map(|text| text.0),
+            lease: Some(lease(eureka.lease, Lease::EUREKA)),
             ..server(eureka.server, RegistryKind::Eureka, hold)
         },
         written::Registry::ServiceCenter(center) => service_center(center, hold),
@@ -107,6 +112,8 @@ fn zookeeper(written: written::Zookeeper, hold: Option<Duration>) -> Registry {
         password: written.password,
         layout: written.layout.map(layout).unwrap_or_default(),
         root: written.root.map(|text| text.0),
+        persistent: written.persistent.unwrap_or(false),
+        session_timeout: written.session_timeout.map(|text| text.0),
         ..server(written.server, RegistryKind::Zookeeper, hold)
     }
 }
@@ -119,6 +126,7 @@ fn service_center(written: written::ServiceCenter, hold: Option<Duration>) -> Re
         project: written.project,
         environment: written.environment,
         poll_interval: written.poll_interval.map(|text| text.0),
+        lease: Some(lease(written.lease, Lease::SERVICE_CENTER)),
         ..server(written.server, RegistryKind::ServiceCenter, hold)
     }
 }
@@ -130,6 +138,13 @@ fn server(written: written::Server, kind: RegistryKind, hold: Option<Duration>) 
         tls: written.tls.map(tls),
         protect: protect(written.protect, hold.unwrap_or_else(|| kind.default_hold())),
         ..Registry::bare(written.name, kind)
+    }
+}
+
+fn lease(written: written::Lease, standard: Lease) -> Lease {
+    Lease {
+        renew_every: written.renew_every.map_or(standard.renew_every, |text| text.0),
+        expires_after: written.lease.map_or(standard.expires_after, |text| text.0),
     }
 }
 

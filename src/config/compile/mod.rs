@@ -1,5 +1,6 @@
 //! A checked native document becomes the compiled configuration.
 
+mod copying;
 mod endpoint;
 mod kong;
 
@@ -11,8 +12,8 @@ use self::{
 };
 use super::{
     model::{
-        Admin, Config, Copying, Destination, Dialect, Gateway, Group, GroupBy, HealthCheck, MatchEntry, Mode,
-        Policy, Registry, RegistryKind, Report, ReportKind, ReportTarget, Selector, Task, Upkeep,
+        Admin, Config, Destination, Dialect, Gateway, Group, GroupBy, HealthCheck, MatchEntry, Mode, Policy,
+        Registry, RegistryKind, Report, ReportKind, ReportTarget, Selector, Task, Upkeep,
     },
     pattern::Pattern,
     written::{self, Document, MethodKind},
@@ -105,7 +106,9 @@ fn task(written: written::Task, defaults: &written::Shared, ends: &mut Ends) -> 
         written::Destination::Gateway(inline) => Destination::Gateway(ends.add_gateway(gateway(*inline))),
     };
     let hold = hold(&written.shared).unwrap_or_else(|| ends.hold_of(&source));
-    let kind = ends.registries.get(&source).map(|registry| registry.kind);
+    let kind_of = |name: &str| ends.registries.get(name).map(|registry| registry.kind);
+    let kind = kind_of(&source);
+    let copying = copying::copying(written.copying, kind, kind_of(destination.name()));
     let farther = [defaults, &written.shared];
     let excludes = defaults.exclude.iter().chain(&written.shared.exclude).cloned().map(selector).collect();
     let compiled = Task {
@@ -121,7 +124,7 @@ fn task(written: written::Task, defaults: &written::Shared, ends: &mut Ends) -> 
         excludes,
         hold,
         dialect: Dialect::Native,
-        copying: Copying::default(),
+        copying,
     };
     kind.into_iter().fold(compiled, in_words_of)
 }

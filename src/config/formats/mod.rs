@@ -1,6 +1,7 @@
 //! Texts with a form: each form has a name in the schema, a check with a message for people, and the type
 //! that it becomes.
 
+mod copying;
 mod route;
 
 use std::{borrow::Cow, fmt, marker::PhantomData, net::SocketAddr, time::Duration};
@@ -9,6 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de::Error};
 
 use super::{duration, pattern::Pattern};
+pub(crate) use copying::{NacosGroup, RenamePattern};
 pub(crate) use route::{GroupText, HostTemplate, HttpMethod, PathTemplate, ServiceText};
 
 /// A form of text.
@@ -69,7 +71,7 @@ impl<F: Form> JsonSchema for Text<F> {
 pub(crate) type Check = fn(&str) -> Result<(), String>;
 
 /// Every form's name and check.
-pub(crate) const CHECKS: [(&str, Check); 14] = [
+pub(crate) const CHECKS: [(&str, Check); 16] = [
     (Length::NAME, by::<Length>),
     (Period::NAME, by::<Period>),
     (Glob::NAME, by::<Glob>),
@@ -84,6 +86,8 @@ pub(crate) const CHECKS: [(&str, Check); 14] = [
     (GroupText::NAME, by::<GroupText>),
     (HttpMethod::NAME, by::<HttpMethod>),
     (NodePath::NAME, by::<NodePath>),
+    (NacosGroup::NAME, by::<NacosGroup>),
+    (RenamePattern::NAME, by::<RenamePattern>),
 ];
 
 fn by<F: Form>(text: &str) -> Result<(), String> {

@@ -4,8 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use crate::config::secret::Secret;
 
-/// The types of registry that a configuration may name. Whether one is built is told when a task that
-/// uses it starts.
+/// The types of registry that a configuration may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RegistryKind {
     /// Polaris (PolarisMesh, Tencent TSE).
@@ -25,6 +24,17 @@ pub enum RegistryKind {
 }
 
 impl RegistryKind {
+    /// Every type.
+    pub const ALL: [Self; 7] = [
+        Self::Polaris,
+        Self::Nacos,
+        Self::Eureka,
+        Self::Consul,
+        Self::Zookeeper,
+        Self::ServiceCenter,
+        Self::File,
+    ];
+
     /// The word of the configuration, of status and of tags.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -50,6 +60,29 @@ impl RegistryKind {
         }
     }
 
+    /// Free Consul, Eureka and ZooKeeper have no namespaces: a label stands for the one that all their services are in.
+    #[must_use]
+    pub fn has_one_namespace(self) -> bool {
+        matches!(self, Self::Consul | Self::Eureka | Self::Zookeeper)
+    }
+
+    /// The default namespace of one that has no other label for it.
+    #[must_use]
+    pub fn default_namespace(self) -> &'static str {
+        if self == Self::Nacos { "empty_ns" } else { "default" }
+    }
+
+    /// How copies that are written to it live when nothing else is configured; none where they don't live on leases of their own.
+    #[must_use]
+    pub fn default_lease(self) -> Option<Lease> {
+        match self {
+            Self::Nacos => Some(Lease::NACOS),
+            Self::Eureka => Some(Lease::EUREKA),
+            Self::ServiceCenter => Some(Lease::SERVICE_CENTER),
+            Self::Polaris | Self::Consul | Self::Zookeeper | Self::File => None,
+        }
+    }
+
     /// How long a vanished instance is held when nothing else is configured: as long as the registry's
     /// own recovery takes. What a file no longer says is intent, so there it is zero.
     #[must_use]
@@ -60,6 +93,31 @@ impl RegistryKind {
             Self::Eureka | Self::ServiceCenter => 150,
             Self::File => 0,
         })
+    }
+}
+
+/// How a copy that is written to a registry is kept alive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lease {
+    /// Time between two renewals.
+    pub renew_every: Duration,
+    /// After so long without one the registry takes the copy for dead; more than one renewal may be late or lost.
+    pub expires_after: Duration,
+}
+
+impl Lease {
+    /// Long enough that a copy outlives a restart of Causeway, or a minute without it.
+    pub const NACOS: Self = Self::of(20, 60);
+    /// What servers reckon with when they judge how many renewals are missing.
+    pub const EUREKA: Self = Self::of(30, 90);
+    /// What applications' own clients keep.
+    pub const SERVICE_CENTER: Self = Self::of(30, 120);
+
+    const fn of(renew_every: u64, expires_after: u64) -> Self {
+        Self {
+            renew_every: Duration::from_secs(renew_every),
+            expires_after: Duration::from_secs(expires_after),
+        }
     }
 }
 
@@ -123,6 +181,12 @@ pub struct Registry {
     pub layout: ZookeeperLayout,
     /// The node under which a ZooKeeper's services stand, without a slash at the end; none means the layout's own.
     pub root: Option<String>,
+    /// How copies that are written here live; none where they don't live on leases of their own.
+    pub lease: Option<Lease>,
+    /// Copies that are written to a ZooKeeper stay until they are removed, whoever wrote them.
+    pub persistent: bool,
+    /// How long copies that are written to a ZooKeeper outlive the connection, where they aren't persistent; none means the type's own.
+    pub session_timeout: Option<Duration>,
     /// Set when the connection is to be encrypted whatever the scheme of the addresses.
     pub tls: Option<Tls>,
     /// What bounds removals that this source causes.

@@ -16,7 +16,7 @@ use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 use sha2::{Digest as _, Sha256};
 
 pub use copying::{Copying, Directions, OnStop, Rename};
-pub use ends::{Gateway, GatewayKind, Registry, RegistryKind, SourceProtect, Tls, ZookeeperLayout};
+pub use ends::{Gateway, GatewayKind, Lease, Registry, RegistryKind, SourceProtect, Tls, ZookeeperLayout};
 pub use kong::{FieldType, FromMetadata, KongTemplates, RouteTemplate, Setting};
 
 use super::{pattern::Pattern, secret::Secret};

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{Item, items, shown};
 use crate::config::{
     mistakes::{Findings, Path},
+    model::RegistryKind,
     tree::{Node, Source},
     words::did_you_mean,
 };
@@ -37,6 +38,26 @@ pub(crate) struct Known<'t> {
     pub(crate) name: &'t str,
     pub(crate) kind: EndKind,
     pub(crate) node: &'t Node,
+}
+
+impl<'t> Known<'t> {
+    /// The name as the file has it.
+    pub(crate) fn shown(&self) -> String {
+        self.node.get("name").map_or_else(String::new, shown)
+    }
+
+    /// The type of a registry.
+    pub(crate) fn registry(&self) -> Option<RegistryKind> {
+        let word = self.node.get("type")?.text()?;
+        RegistryKind::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+
+    /// What its services are in that are in no other namespace.
+    pub(crate) fn default_namespace(&self) -> Option<&'t str> {
+        let kind = self.registry()?;
+        let label = self.node.get("namespaces").and_then(|namespaces| namespaces.items().first()?.text());
+        Some(label.filter(|_| kind.has_one_namespace()).unwrap_or(kind.default_namespace()))
+    }
 }
 
 impl<'t> Ends<'t> {

@@ -1,7 +1,9 @@
 //! Mistakes of meaning: what is well formed and yet can't be so. They are looked for in the tree, so that they
 //! are told together with the mistakes of shape; what has no sound shape is passed over here.
 
+mod copying;
 mod ends;
+mod lease;
 mod rest;
 mod route;
 mod split;
@@ -31,6 +33,15 @@ pub(crate) fn items<'t>(table: &'t Node, key: &str, path: &Path) -> Vec<Item<'t>
     let path = path.key(key);
     let items = table.get(key).map_or(&[][..], Node::items);
     items.iter().enumerate().map(|(index, item)| (path.index(index), item)).collect()
+}
+
+/// Where a key stands, when it says anything.
+pub(crate) fn place_of(table: &Node, key: &str) -> Option<usize> {
+    table
+        .entries()
+        .iter()
+        .find(|entry| entry.key == key && !entry.value.is_nothing())
+        .map(|entry| entry.key_at)
 }
 
 /// A scalar's text as the file has it, for a message.

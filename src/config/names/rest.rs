@@ -1,6 +1,6 @@
 //! The admin server, the methods and the registries' own settings.
 
-use super::{Item, is, items, shown};
+use super::{Item, is, items, lease, shown};
 use crate::config::{
     formats::{Form, Listen},
     mistakes::{Findings, Path},
@@ -97,6 +97,7 @@ fn check_end(end: &Node, path: &Path, findings: &mut Findings) {
             _ => {}
         }
     }
+    lease::check(end, path, findings);
     if end.get("type").and_then(Node::text) == Some("nacos") {
         for (path, namespace) in items(end, "namespaces", path) {
             if namespace.text() == Some("public") {

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{EndKind, Ends, Item, ends::Known, is, items, route, shown, split};
+use super::{EndKind, Ends, Item, copying, ends::Known, is, items, route, shown, split};
 use crate::config::{
     mistakes::{Findings, Path},
+    model::RegistryKind,
     tree::Node,
 };
 
@@ -22,8 +23,14 @@ pub(super) fn check(root: &Node, ends: &Ends<'_>, findings: &mut Findings) {
     let tasks = items(root, "tasks", &Path::default());
     unique_names(&tasks, "task", findings);
     for (path, task) in &tasks {
-        check_task(task, path, defaults, ends, findings);
-        check_routes(task, path, defaults.unwrap_or(root), findings);
+        check_task(task, path, ends, findings);
+        if ends.find(task, "destination").is_some_and(|end| end.kind == EndKind::Registry) {
+            copying::check(task, path, ends, findings);
+        } else {
+            copying::tell_of_keys(task, path, ends, findings);
+            check_for_gateway(task, path, defaults, findings);
+            check_routes(task, path, defaults.unwrap_or(root), findings);
+        }
     }
     let enabled: Vec<Item<'_>> = tasks.into_iter().filter(|(_, task)| !is(task, "enable", false)).collect();
     check_claims(&enabled, ends, findings);
@@ -43,24 +50,26 @@ pub(crate) fn unique_names(items: &[Item<'_>], what: &str, findings: &mut Findin
     }
 }
 
-fn check_task<'t>(
-    task: &'t Node,
-    path: &Path,
-    defaults: Option<&Node>,
-    ends: &Ends<'t>,
-    findings: &mut Findings,
-) {
+fn check_task<'t>(task: &'t Node, path: &Path, ends: &Ends<'t>, findings: &mut Findings) {
     check_ends(task, path, ends, findings);
     check_excludes(task, path, findings);
-    split::check_shares(task, path, findings);
     let source = ends.find(task, "source");
     let entries = items(task, "match", path);
     for (path, entry) in &entries {
         check_entry(entry, path, source, findings);
+    }
+    tell_repeated_entries(&entries, findings);
+}
+
+/// The splits of a task and of its entries; `defaults` stands behind both.
+fn check_for_gateway(task: &Node, path: &Path, defaults: Option<&Node>, findings: &mut Findings) {
+    split::check_shares(task, path, findings);
+    let entries = items(task, "match", path);
+    for (path, entry) in &entries {
+        split::check_shares(entry, path, findings);
         split::check_groups_of(entry, path, [defaults, Some(task)], findings);
     }
     split::check_weights(task, path, &entries, defaults, findings);
-    tell_repeated_entries(&entries, findings);
 }
 
 /// The routes of a task and of its entries; `defaults` stands behind both.
@@ -97,16 +106,6 @@ fn check_ends<'t>(task: &'t Node, path: &Path, ends: &Ends<'t>, findings: &mut F
     }
 }
 
-impl Known<'_> {
-    fn shown(&self) -> String {
-        self.node.get("name").map_or_else(String::new, shown)
-    }
-
-    fn is_nacos(&self) -> bool {
-        self.node.get("type").and_then(Node::text) == Some("nacos")
-    }
-}
-
 /// What selects services in an entry of `match` or `exclude`.
 const SELECTING: [&str; 3] = ["namespace", "service", "service_pattern"];
 
@@ -135,8 +134,7 @@ fn check_entry(entry: &Node, path: &Path, source: Option<Known<'_>>, findings: &
     }
     check_excludes(entry, path, findings);
     check_groups(entry, path, &RESERVED, findings);
-    split::check_shares(entry, path, findings);
-    let nacos = source.is_some_and(|source| source.is_nacos());
+    let nacos = source.is_some_and(|source| source.registry() == Some(RegistryKind::Nacos));
     if let Some(namespace) = entry.get("namespace").filter(|node| nacos && node.text() == Some("public")) {
         findings.mistake(namespace.at, &path.key("namespace"), super::rest::PUBLIC);
     }

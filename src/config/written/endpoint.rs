@@ -47,6 +47,8 @@ pub(crate) struct Nacos {
     pub(crate) secret_key: Option<Secret>,
     /// The region that newer signatures of an access key need.
     pub(crate) region: Option<String>,
+    #[serde(flatten)]
+    pub(crate) lease: Lease,
 }
 
 /// A Eureka server.
@@ -63,6 +65,8 @@ pub(crate) struct Eureka {
     pub(crate) keep_case: Option<bool>,
     /// Time between two readings. Default: 5s.
     pub(crate) poll_interval: Option<Text<Period>>,
+    #[serde(flatten)]
+    pub(crate) lease: Lease,
 }
 
 /// An Apache ServiceComb service-center.
@@ -85,6 +89,8 @@ pub(crate) struct ServiceCenter {
     pub(crate) environment: Option<String>,
     /// Time between two readings. Default: 250ms.
     pub(crate) poll_interval: Option<Text<Period>>,
+    #[serde(flatten)]
+    pub(crate) lease: Lease,
 }
 
 /// A Consul server.
@@ -117,6 +123,22 @@ pub(crate) struct Zookeeper {
     pub(crate) layout: Option<ZookeeperLayout>,
     /// The node under which they stand. Default: /dubbo for Dubbo's interfaces, /services for all others.
     pub(crate) root: Option<Text<NodePath>>,
+    /// Copies that are written here stay until they are removed. Default: false, they go with the session that keeps them.
+    pub(crate) persistent: Option<bool>,
+    /// How long copies that are written here outlive a lost connection or a Causeway that was killed; servers allow 2 to 20
+    /// of their ticks. Default: 30s.
+    pub(crate) session_timeout: Option<Text<Period>>,
+}
+
+/// How copies that are written to a registry are kept alive.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct Lease {
+    /// Time between two renewals of a copy that is written here. Default: 20s for Nacos, 30s for Eureka and service-center.
+    pub(crate) renew_every: Option<Text<Period>>,
+    /// After so long without a renewal the registry takes such a copy for dead. Default: 60s for Nacos (which lists it for half
+    /// as long again, as unhealthy), 90s for Eureka, 120s for service-center.
+    pub(crate) lease: Option<Text<Period>>,
 }
 
 /// How services are laid out in a ZooKeeper.

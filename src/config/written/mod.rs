@@ -1,6 +1,7 @@
 //! A native document as it is written. These types are the schema: their comments are its descriptions, and
 //! the check walks along it before serde fills them. So serde itself may be lenient here.
 
+mod copying;
 mod endpoint;
 mod kong;
 mod route;
@@ -11,8 +12,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub(crate) use copying::{Copying, OnStop};
 pub(crate) use endpoint::{
-    Gateway, KongApi, Registry, Server, ServiceCenter, SourceProtect, Tls, Zookeeper, ZookeeperLayout,
+    Gateway, KongApi, Lease, Registry, Server, ServiceCenter, SourceProtect, Tls, Zookeeper, ZookeeperLayout,
 };
 pub(crate) use kong::{Kong, SERVICE as SERVICE_FIELDS, UPSTREAM as UPSTREAM_FIELDS};
 pub(crate) use route::{Route, Values};
@@ -151,6 +153,8 @@ pub(crate) struct Task {
     /// What to carry: the first entry that fits a service wins.
     #[schemars(length(min = 1))]
     pub(crate) r#match: Vec<MatchEntry>,
+    #[serde(flatten)]
+    pub(crate) copying: Copying,
     #[serde(flatten)]
     pub(crate) shared: Shared,
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::EurekaError;
-use crate::config::{Registry, Secret, Tls};
+use crate::config::{Lease, Registry, Secret, Tls};
 use crate::registries::namespace::only_namespace;
 use crate::registries::server::{Addressing, Server};
 
@@ -48,8 +48,8 @@ impl Default for EurekaSettings {
             tls: None,
             keep_case: false,
             poll_interval: DEFAULT_POLL_INTERVAL,
-            renew_every: Duration::from_secs(30),
-            lease: Duration::from_secs(90),
+            renew_every: Lease::EUREKA.renew_every,
+            lease: Lease::EUREKA.expires_after,
         }
     }
 }
@@ -57,6 +57,7 @@ impl Default for EurekaSettings {
 impl From<&Registry> for EurekaSettings {
     fn from(registry: &Registry) -> Self {
         let registry = registry.clone();
+        let lease = registry.lease.unwrap_or(Lease::EUREKA);
         Self {
             addresses: registry.addresses,
             user: registry.user,
@@ -65,7 +66,8 @@ impl From<&Registry> for EurekaSettings {
             tls: registry.tls,
             keep_case: registry.keep_case,
             poll_interval: registry.poll_interval.unwrap_or(DEFAULT_POLL_INTERVAL),
-            ..Self::default()
+            renew_every: lease.renew_every,
+            lease: lease.expires_after,
         }
     }
 }
@@ -77,5 +79,24 @@ impl EurekaSettings {
 
     pub(super) fn namespace(&self) -> Result<String, EurekaError> {
         only_namespace("Eureka", &self.namespaces).map_err(EurekaError::Settings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::RegistryKind;
+
+    #[test]
+    fn leases_are_as_configured() {
+        let [renew_every, expires_after] = [10, 40].map(Duration::from_secs);
+        let bare = Registry::bare("e".to_owned(), RegistryKind::Eureka);
+        let lease_of = |registry: &Registry| {
+            let settings = EurekaSettings::from(registry);
+            (settings.renew_every, settings.lease)
+        };
+        assert_eq!(lease_of(&bare), (EurekaSettings::default().renew_every, EurekaSettings::default().lease));
+        let configured = Registry { lease: Some(Lease { renew_every, expires_after }), ..bare };
+        assert_eq!(lease_of(&configured), (renew_every, expires_after));
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::info::Host;
+use crate::config;
 use crate::model::Instance;
 use crate::registries::InstanceCopy;
 
@@ -30,10 +31,15 @@ pub struct Lease {
 }
 
 impl Default for Lease {
-    /// Long enough that a copy outlives a restart of Causeway, or a minute without it.
     fn default() -> Self {
-        let [beat_every, unhealthy_after, gone_after] = [20, 60, 90].map(Duration::from_secs);
-        Self { beat_every, unhealthy_after, gone_after }
+        Self::from(config::Lease::NACOS)
+    }
+}
+
+impl From<config::Lease> for Lease {
+    /// What is unhealthy is listed for half as long again.
+    fn from(config::Lease { renew_every, expires_after }: config::Lease) -> Self {
+        Self { beat_every: renew_every, unhealthy_after: expires_after, gone_after: expires_after * 3 / 2 }
     }
 }
 
@@ -93,6 +99,16 @@ mod tests {
     use super::*;
     use crate::model::{Address, ServiceKey, Weight};
     use crate::sync::Mark;
+
+    #[test]
+    fn a_configured_lease_is_unhealthy_when_it_ends_and_gone_half_as_long_again_later() {
+        let [beat_every, unhealthy_after, gone_after] = [20, 60, 90].map(Duration::from_secs);
+        assert_eq!(Lease::default(), Lease { beat_every, unhealthy_after, gone_after });
+        let [renew_every, expires_after, gone_after] = [5, 15, 22].map(Duration::from_secs);
+        let lease = Lease::from(config::Lease { renew_every, expires_after });
+        assert_eq!((lease.beat_every, lease.unhealthy_after), (renew_every, expires_after));
+        assert_eq!(lease.gone_after, gone_after + Duration::from_millis(500));
+    }
 
     fn copy() -> InstanceCopy {
         let mark = Mark { origin: "consul-a".into(), owner: "prod".into(), task: "move".into() };

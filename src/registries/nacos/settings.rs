@@ -57,7 +57,7 @@ impl From<&Registry> for NacosSettings {
             region: registry.region,
             namespaces: registry.namespaces,
             tls: registry.tls,
-            lease: Lease::default(),
+            lease: registry.lease.map_or_else(Lease::default, Lease::from),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::ServiceCenterError;
-use crate::config::{Registry, Secret, Tls};
+use crate::config::{Lease, Registry, Secret, Tls};
 use crate::registries::server::{Addressing, Server};
 
 /// Domain and project where none is configured: the server's own defaults.
@@ -17,10 +17,6 @@ const POLL_INTERVAL: Duration = Duration::from_millis(250);
 /// A server of 1.4.8 doesn't ask whether the account of a token still exists, so a new token is fetched well before the half hour
 /// that it is good for: a user who was removed is noticed.
 const TOKEN_LIFE: Duration = Duration::from_secs(300);
-/// Time between two heartbeats of a copy: what applications' own clients keep.
-const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(30);
-/// As many may be missed, likewise.
-const MISSED_HEARTBEATS: u32 = 3;
 
 /// Where a service-center is, who we are there, and what is read of it.
 #[derive(Clone, Debug)]
@@ -64,8 +60,8 @@ impl Default for ServiceCenterSettings {
             tls: None,
             poll_interval: POLL_INTERVAL,
             token_life: TOKEN_LIFE,
-            heartbeat_interval: HEARTBEAT_INTERVAL,
-            missed_heartbeats: MISSED_HEARTBEATS,
+            heartbeat_interval: Lease::SERVICE_CENTER.renew_every,
+            missed_heartbeats: missed(Lease::SERVICE_CENTER),
         }
     }
 }
@@ -73,6 +69,7 @@ impl Default for ServiceCenterSettings {
 impl From<&Registry> for ServiceCenterSettings {
     fn from(registry: &Registry) -> Self {
         let (registry, standard) = (registry.clone(), Self::default());
+        let lease = registry.lease.unwrap_or(Lease::SERVICE_CENTER);
         Self {
             addresses: registry.addresses,
             user: registry.user,
@@ -84,10 +81,16 @@ impl From<&Registry> for ServiceCenterSettings {
             tls: registry.tls,
             poll_interval: registry.poll_interval.unwrap_or(standard.poll_interval),
             token_life: standard.token_life,
-            heartbeat_interval: standard.heartbeat_interval,
-            missed_heartbeats: standard.missed_heartbeats,
+            heartbeat_interval: lease.renew_every,
+            missed_heartbeats: missed(lease),
         }
     }
+}
+
+/// The server ends a lease with the heartbeat after the last that may be missed; what is no whole number of heartbeats is made longer.
+fn missed(lease: Lease) -> u32 {
+    let heartbeats = lease.expires_after.as_secs().div_ceil(lease.renew_every.as_secs().max(1));
+    u32::try_from(heartbeats).unwrap_or(u32::MAX).saturating_sub(1).max(1)
 }
 
 impl ServiceCenterSettings {
@@ -112,6 +115,21 @@ fn wrong(why: &str) -> ServiceCenterError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::RegistryKind;
+
+    #[test]
+    fn a_configured_lease_is_a_whole_number_of_heartbeats() {
+        let of = |renew_every, expires_after| {
+            let [renew_every, expires_after] = [renew_every, expires_after].map(Duration::from_secs);
+            let bare = Registry::bare("s".to_owned(), RegistryKind::ServiceCenter);
+            let registry = Registry { lease: Some(Lease { renew_every, expires_after }), ..bare };
+            let settings = ServiceCenterSettings::from(&registry);
+            (settings.heartbeat_interval.as_secs(), settings.missed_heartbeats)
+        };
+        let standard = ServiceCenterSettings::default();
+        assert_eq!(of(30, 120), (standard.heartbeat_interval.as_secs(), standard.missed_heartbeats));
+        assert_eq!((of(30, 120), of(10, 20), of(10, 41)), ((30, 3), (10, 1), (10, 4)));
+    }
 
     #[test]
     fn an_account_is_whole_or_none() {

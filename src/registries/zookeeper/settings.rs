@@ -45,7 +45,8 @@ impl From<&Registry> for ZookeeperSettings {
             root: registry.root,
             namespaces: registry.namespaces,
             tls: registry.tls.is_some(),
-            ..Self::default()
+            persistent: registry.persistent,
+            session_timeout: registry.session_timeout,
         }
     }
 }
@@ -91,6 +92,23 @@ impl ZookeeperSettings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::RegistryKind;
+
+    #[test]
+    fn copies_live_as_configured() {
+        let bare = Registry {
+            addresses: vec!["h".to_owned()],
+            ..Registry::bare("z".to_owned(), RegistryKind::Zookeeper)
+        };
+        let of = |registry: &Registry| {
+            let checked = ZookeeperSettings::from(registry).check().unwrap();
+            (checked.persistent, checked.session_timeout)
+        };
+        assert_eq!(of(&bare), (false, SESSION_TIMEOUT));
+        let session_timeout = Some(Duration::from_secs(12));
+        let configured = Registry { persistent: true, session_timeout, ..bare };
+        assert_eq!(of(&configured), (true, Duration::from_secs(12)));
+    }
 
     #[test]
     fn what_cannot_be_used_is_told() {

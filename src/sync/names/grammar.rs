@@ -56,7 +56,7 @@ impl Grammar {
     /// The name in words that the registry takes. Simple names stay, and no two become one but where capitals are lost.
     pub(super) fn written(&self, name: &str) -> String {
         let folded = self.folded(name);
-        if self.needs_escapes(&folded) { escape(&folded, self.keeps) } else { folded.into_owned() }
+        if self.needs_escapes(&folded) { self.escaped(&folded) } else { folded.into_owned() }
     }
 
     /// The name that was written so.
@@ -64,7 +64,8 @@ impl Grammar {
         self.escaped_of(written).unwrap_or_else(|| written.to_owned())
     }
 
-    fn folded<'a>(&self, name: &'a str) -> Cow<'a, str> {
+    /// The name in the capitals or small letters that the registry has.
+    pub(super) fn folded<'a>(&self, name: &'a str) -> Cow<'a, str> {
         match self.case {
             Case::Kept => Cow::Borrowed(name),
             Case::Lower => Cow::Owned(name.to_ascii_lowercase()),
@@ -83,9 +84,26 @@ impl Grammar {
 
     /// The other name that is written like this.
     fn escaped_of(&self, written: &str) -> Option<String> {
-        let name = unescape(&written.replace("_X", "_x")).filter(|name| *name != written)?;
-        let again = (self.needs_escapes(&name)).then(|| escape(&name, self.keeps))?;
-        (self.folded(&again) == written).then_some(name)
+        let name = unescape(&self.with_small_escapes(written)).filter(|name| *name != written)?;
+        (self.needs_escapes(&name) && self.escaped(&name) == written).then_some(name)
+    }
+
+    fn escaped(&self, folded: &str) -> String {
+        self.folded(&escape(&self.with_small_escapes(folded), self.keeps)).into_owned()
+    }
+
+    /// Escapes are in small letters, and a registry that has capitals only shows theirs in capitals too.
+    fn with_small_escapes<'a>(&self, name: &'a str) -> Cow<'a, str> {
+        if self.case != Case::Upper || !name.contains("_X") {
+            return Cow::Borrowed(name);
+        }
+        let bytes = name.as_bytes();
+        let digits =
+            |at: usize| bytes.get(at..at + 2).is_some_and(|two| two.iter().all(u8::is_ascii_hexdigit));
+        let begins = |at: usize| bytes[at..].starts_with(b"_X") && (digits(at + 2) || bytes.len() == 2);
+        let in_escape = |at: usize| (1..4).any(|back| at >= back && begins(at - back));
+        let lowered = |(at, c): (usize, char)| if in_escape(at) { c.to_ascii_lowercase() } else { c };
+        Cow::Owned(name.char_indices().map(lowered).collect())
     }
 }
 
@@ -101,8 +119,13 @@ fn node(bytes: &[u8], at: usize) -> bool {
     printable(bytes, at) && bytes[at] != b'/'
 }
 
-/// Nacos takes no spaces, nothing that isn't ASCII, and its own separator nowhere. The group before the first `__` takes less.
+/// Nacos takes no spaces, nothing that isn't ASCII, and its own separator nowhere. The group before the first `__` takes less. What says
+/// that it is in the default group would be shown without it.
 fn nacos_service(bytes: &[u8], at: usize) -> bool {
+    let says_default = bytes.strip_prefix(b"DEFAULT_GROUP__");
+    if at == 0 && says_default.is_some_and(|name| !name.windows(2).any(|pair| pair == b"__")) {
+        return false;
+    }
     let group = bytes.windows(2).position(|pair| pair == b"__").unwrap_or(0);
     let byte = bytes[at];
     if at < group {

@@ -2,8 +2,13 @@
 //!
 //! Most names stay. A group that a Nacos shows as `group__service` is part of the name everywhere. Each registry's default
 //! namespace is the others' default namespace.
+//!
+//! ```text
+//!  source's name ──its grammar──▶ plain ──renamed──▶ ──group──▶ plain ──destination's grammar──▶ its name
+//! ```
 
 mod grammar;
+mod plain;
 #[cfg(test)]
 mod tests;
 
@@ -11,12 +16,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use grammar::Grammar;
+use plain::{Group, Plain};
 
-use crate::config::RegistryKind;
+use crate::config::{RegistryKind, Rename};
 use crate::model::ServiceKey;
 
-/// Between Nacos' group and the name of a service.
-const GROUP: &str = "__";
+/// The group in which Nacos has what isn't said to be in any.
+const DEFAULT_GROUP: &str = "DEFAULT_GROUP";
 
 /// The words of one registry.
 #[derive(Clone, Debug)]
@@ -36,8 +42,7 @@ pub struct Names {
     to: Words,
     /// From namespaces of the one to those of the other, one to one.
     namespaces: BTreeMap<String, String>,
-    /// The Nacos group of what has none, at the destination.
-    group: Option<String>,
+    plain: Plain,
 }
 
 /// Why a service has no name at the other end. Prints as a sentence's part after "because".
@@ -54,6 +59,13 @@ pub enum Unnamed {
     TakenNamespace {
         /// The one that it would have.
         namespace: String,
+    },
+    /// Another service is carried under the name that it would have.
+    TakenName {
+        /// The name that it would have, in plain words.
+        name: String,
+        /// Whose it is.
+        of: String,
     },
     /// The name is too long there, escapes counted.
     TooLong {
@@ -76,6 +88,9 @@ impl fmt::Display for Unnamed {
             Self::TakenNamespace { namespace } => {
                 write!(f, "another namespace is carried into the destination's `{namespace}`")
             }
+            Self::TakenName { name, of } => {
+                write!(f, "the name `{name}` is that of `{of}` at the destination")
+            }
             Self::TooLong { name, longest } => {
                 write!(f, "`{name}` is longer than the destination's {longest} bytes")
             }
@@ -85,11 +100,6 @@ impl fmt::Display for Unnamed {
 }
 
 impl Words {
-    /// Free Consul, Eureka and ZooKeeper have no namespaces; the configured one is a label.
-    fn has_one_namespace(&self) -> bool {
-        matches!(self.kind, RegistryKind::Consul | RegistryKind::Eureka | RegistryKind::Zookeeper)
-    }
-
     /// The default namespace has several spellings in documents.
     fn is_default(&self, namespace: &str) -> bool {
         let spellings: &[&str] = match self.kind {
@@ -110,10 +120,27 @@ impl Words {
 }
 
 impl Names {
-    /// Names from `from` to `to`. `namespaces` maps some one to one, all others keep theirs; `group` is given to what has none.
+    /// Names from `from` to `to`. `namespaces` maps some one to one, all others keep theirs. `group` is the Nacos group of what has none:
+    /// at the destination or, where that is no Nacos, at the source.
     pub fn new(from: Words, to: Words, namespaces: BTreeMap<String, String>, group: Option<String>) -> Self {
-        let group = group.filter(|_| to.kind == RegistryKind::Nacos);
-        Self { from, to, namespaces, group }
+        let group = match group.filter(|group| group != DEFAULT_GROUP) {
+            Some(group) if to.kind == RegistryKind::Nacos => Group::AtDestination(group),
+            Some(group) if from.kind == RegistryKind::Nacos => Group::AtSource(group),
+            _ => Group::Any,
+        };
+        Self { from, to, namespaces, plain: Plain { rename: Vec::new(), group } }
+    }
+
+    /// The same with new names for some services. Each side's pattern is in the capitals or small letters that its registry has.
+    #[must_use]
+    pub fn renamed(mut self, rename: &[Rename]) -> Self {
+        let (from, to) = (self.from.services(), self.to.services());
+        let folded = |rule: &Rename| Rename {
+            from: from.folded(&rule.from).into_owned(),
+            to: to.folded(&rule.to).into_owned(),
+        };
+        self.plain.rename = rename.iter().map(folded).collect();
+        self
     }
 
     /// What a service of the one registry is called in the other.
@@ -122,11 +149,7 @@ impl Names {
     /// It can't be carried.
     pub fn there(&self, key: &ServiceKey) -> Result<ServiceKey, Unnamed> {
         let namespace = self.namespace_there(&key.namespace)?;
-        let plain = self.from.services().read(&key.service);
-        let service = match &self.group {
-            Some(group) if !plain.contains(GROUP) => format!("{group}{GROUP}{plain}"),
-            _ => plain,
-        };
+        let service = self.plain.there(&self.from.services().read(&key.service))?;
         Ok(ServiceKey { namespace, service: written(self.to.services(), &service)? })
     }
 
@@ -137,21 +160,17 @@ impl Names {
     /// It can't be carried back.
     pub fn back(&self, key: &ServiceKey) -> Result<ServiceKey, Unnamed> {
         let namespace = self.namespace_back(&key.namespace)?;
-        let plain = self.to.services().read(&key.service);
-        let service = match &self.group {
-            Some(group) => match plain.split_once(GROUP) {
-                Some((prefix, rest)) if prefix == group && !rest.contains(GROUP) => rest.to_owned(),
-                Some(_) => plain,
-                None => return Err(Unnamed::NoWayBack),
-            },
-            None => plain,
-        };
+        let service = self.plain.back(&self.to.services().read(&key.service))?;
         Ok(ServiceKey { namespace, service: written(self.from.services(), &service)? })
     }
 
-    fn namespace_there(&self, namespace: &str) -> Result<String, Unnamed> {
+    /// What a namespace of the one registry is called in the other.
+    ///
+    /// # Errors
+    /// Its services can't be carried.
+    pub fn namespace_there(&self, namespace: &str) -> Result<String, Unnamed> {
         if let Some(mapped) = self.mapped(namespace) {
-            return Ok(mapped.clone());
+            return self.with_room(namespace, mapped.clone());
         }
         let same = if self.from.is_default(namespace) {
             self.to.namespace.clone()
@@ -165,11 +184,16 @@ impl Names {
         if self.namespaces.values().any(|taken| self.is_same_there(taken, &same)) {
             return Err(Unnamed::TakenNamespace { namespace: same });
         }
-        if self.to.has_one_namespace() && !self.to.is_default(&same) {
+        self.with_room(namespace, same)
+    }
+
+    /// What a namespace becomes, where the other registry can have it.
+    fn with_room(&self, namespace: &str, there: String) -> Result<String, Unnamed> {
+        if self.to.kind.has_one_namespace() && !self.to.is_default(&there) {
             let (namespace, only) = (namespace.to_owned(), self.to.namespace.clone());
             return Err(Unnamed::OneNamespace { namespace, only });
         }
-        Ok(same)
+        Ok(there)
     }
 
     fn mapped(&self, namespace: &str) -> Option<&String> {
@@ -182,7 +206,11 @@ impl Names {
         one == other || self.to.is_default(one) && self.to.is_default(other)
     }
 
-    fn namespace_back(&self, namespace: &str) -> Result<String, Unnamed> {
+    /// What a namespace of the other registry is called in the one.
+    ///
+    /// # Errors
+    /// Its services can't be carried back.
+    pub fn namespace_back(&self, namespace: &str) -> Result<String, Unnamed> {
         if let Some((from, _)) = self.namespaces.iter().find(|(_, to)| self.is_same_there(to, namespace)) {
             return Ok(from.clone());
         }
