@@ -24,6 +24,29 @@ pub struct InstanceCopy {
     pub instance: Instance,
 }
 
+/// What the tests of all that writes copies start from.
+#[cfg(test)]
+impl InstanceCopy {
+    /// A marked copy at `10.0.0.1:80`, of the deployment `prod` and its task `move`.
+    pub(crate) fn example(namespace: &str, service: &str) -> Self {
+        Self::example_of("move", namespace, service)
+    }
+
+    /// As [`InstanceCopy::example`], of another task.
+    pub(crate) fn example_of(task: &str, namespace: &str, service: &str) -> Self {
+        let mark = Mark { origin: "elsewhere".into(), owner: "prod".into(), task: task.into() };
+        let instance = Instance::new(crate::model::Address::new("10.0.0.1", 80));
+        Self { key: ServiceKey::new(namespace, service), mark, instance }.with(|_| {})
+    }
+
+    /// The same copy of another instance, which bears the mark whatever becomes of it.
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Instance)) -> Self {
+        change(&mut self.instance);
+        self.mark.stamp(&mut self.instance.metadata);
+        self
+    }
+}
+
 /// How copies of one type of registry live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Life {

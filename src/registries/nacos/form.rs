@@ -97,8 +97,7 @@ pub(super) fn metadata_told(host: &Host) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Address, ServiceKey, Weight};
-    use crate::sync::Mark;
+    use crate::model::Weight;
 
     #[test]
     fn a_configured_lease_is_unhealthy_when_it_ends_and_gone_half_as_long_again_later() {
@@ -111,10 +110,7 @@ mod tests {
     }
 
     fn copy() -> InstanceCopy {
-        let mark = Mark { origin: "consul-a".into(), owner: "prod".into(), task: "move".into() };
-        let mut instance = Instance::new(Address::new("10.0.0.1", 80));
-        mark.stamp(&mut instance.metadata);
-        InstanceCopy { key: ServiceKey::new("empty_ns", "orders"), mark, instance }
+        InstanceCopy::example("empty_ns", "orders")
     }
 
     #[test]
@@ -126,7 +122,7 @@ mod tests {
         assert_eq!(
             pairs(&shown.metadata),
             [
-                "causeway-origin=consul-a",
+                "causeway-origin=elsewhere",
                 "causeway-owner=prod",
                 "causeway-task=move",
                 "preserved.heart.beat.interval=20000",

@@ -127,10 +127,7 @@ mod tests {
     use crate::model::Weight;
 
     fn copy_of(task: &str) -> InstanceCopy {
-        let mark = Mark { origin: "a".into(), owner: "prod".into(), task: task.into() };
-        let mut instance = Instance::new(Address::new("10.0.0.1", 80));
-        mark.stamp(&mut instance.metadata);
-        InstanceCopy { key: ServiceKey::new("empty_ns", "orders"), mark, instance }
+        InstanceCopy::example_of(task, "empty_ns", "orders")
     }
 
     fn weighing(copy: &InstanceCopy, ratio: f64) -> Instance {

@@ -154,17 +154,15 @@ pub(super) fn advice(code: u32, copy: &InstanceCopy) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Address, ServiceKey};
-    use crate::sync::Mark;
 
     fn copy(metadata: &[(&str, &str)], attributes: &[(&str, &str)]) -> InstanceCopy {
         let pairs = |pairs: &[(&str, &str)]| -> Metadata {
             pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
         };
-        let mark = Mark { origin: "nacos-a".into(), owner: "prod".into(), task: "move".into() };
-        let mut instance = Instance::new(Address::new("10.0.0.1", 80));
-        (instance.metadata, instance.attributes) = (pairs(metadata), pairs(attributes));
-        InstanceCopy { key: ServiceKey::new("default", "orders"), mark, instance }
+        let mut copy = InstanceCopy::example("default", "orders");
+        // Without the mark, so that a test tells all that comes back.
+        (copy.instance.metadata, copy.instance.attributes) = (pairs(metadata), pairs(attributes));
+        copy
     }
 
     fn told(map: &Metadata) -> Vec<String> {

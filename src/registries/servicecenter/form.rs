@@ -157,14 +157,9 @@ mod tests {
 
     use super::*;
     use crate::model::{Address, marks};
-    use crate::sync::Mark;
 
     fn copy(change: impl FnOnce(&mut Instance)) -> InstanceCopy {
-        let mark = Mark { origin: "nacos".into(), owner: "prod".into(), task: "move".into() };
-        let mut instance = Instance::new(Address::new("10.0.0.1", 80));
-        mark.stamp(&mut instance.metadata);
-        change(&mut instance);
-        InstanceCopy { key: ServiceKey::new("shop", "cart"), mark, instance }
+        InstanceCopy::example("shop", "cart").with(change)
     }
 
     fn with(attributes: &[(&str, &str)], metadata: &[(&str, &str)]) -> InstanceCopy {

@@ -111,15 +111,11 @@ fn deregister(described: &Described) -> Step {
 mod tests {
     use super::super::form::form;
     use super::*;
-    use crate::model::{Address, Instance, ServiceKey};
-    use crate::sync::Mark;
 
     fn copy_of(task: &str, pairs: &[(&str, &str)]) -> InstanceCopy {
-        let mark = Mark { origin: "nacos".into(), owner: "prod".into(), task: task.into() };
-        let mut instance = Instance::new(Address::new("10.0.0.1", 80));
-        instance.metadata.extend(pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
-        mark.stamp(&mut instance.metadata);
-        InstanceCopy { key: ServiceKey::new("shop", "cart"), mark, instance }
+        let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+        InstanceCopy::example_of(task, "shop", "cart")
+            .with(|instance| instance.metadata.extend(pairs.iter().map(owned)))
     }
 
     fn copy(pairs: &[(&str, &str)]) -> InstanceCopy {

@@ -85,14 +85,11 @@ fn is_ours(entry: &Standing, copy: &InstanceCopy) -> bool {
 mod tests {
     use super::*;
     use crate::model::marks::OWNER;
-    use crate::model::{Address, Instance, ServiceKey};
-    use crate::sync::Mark;
+    use crate::model::{Address, Instance};
 
     fn copy(task: &str, host: &str) -> InstanceCopy {
-        let mark = Mark { origin: "nacos".into(), owner: "o".into(), task: task.into() };
-        let mut instance = Instance::new(Address::new(host, 80));
-        mark.stamp(&mut instance.metadata);
-        InstanceCopy { key: ServiceKey::new("default", "orders"), mark, instance }
+        let copy = InstanceCopy::example_of(task, "default", "orders");
+        copy.with(|instance| instance.address.host = host.to_owned())
     }
 
     fn standing(copy: &InstanceCopy) -> Standing {
@@ -120,7 +117,7 @@ mod tests {
 
     #[test]
     fn each_neighbour() {
-        let ours = copy("t", "10.0.0.1");
+        let ours = copy("move", "10.0.0.1");
         let (put, remove) = (Change::Put(ours.clone()), Change::Remove(ours.clone()));
         let mut unmarked = standing(&ours);
         unmarked.instance.metadata.clear();

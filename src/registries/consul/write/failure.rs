@@ -54,14 +54,11 @@ fn asked(change: &Change) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Address, Instance, ServiceKey};
     use crate::registries::InstanceCopy;
-    use crate::sync::Mark;
 
     fn put() -> Change {
-        let mark = Mark { origin: "nacos-a".into(), owner: "o".into(), task: "t".into() };
-        let instance = Instance::new(Address::new("0.0.0.0", 80));
-        Change::Put(InstanceCopy { key: ServiceKey::new("default", "orders"), mark, instance })
+        let copy = InstanceCopy::example("default", "orders");
+        Change::Put(copy.with(|instance| instance.address.host = "0.0.0.0".to_owned()))
     }
 
     #[test]
@@ -71,12 +68,12 @@ mod tests {
         assert_eq!(
             invalid.message,
             "the copy 0.0.0.0:80 of default/orders can't be written: Consul says: Invalid service address; \
-             put it right in nacos-a, or exclude the service"
+             put it right in elsewhere, or exclude the service"
         );
         assert_eq!(invalid.retry, Retry::Never);
         let denied = said("Permission denied: token lacks permission 'service:write' on \"orders\"");
         assert!(
-            denied.message.contains("`service \"orders\" { policy = \"write\" } node \"causeway-o-t-"),
+            denied.message.contains("`service \"orders\" { policy = \"write\" } node \"causeway-prod-move-"),
             "{denied}"
         );
         assert_eq!(denied.retry, Retry::Backoff(None));

@@ -180,18 +180,12 @@ fn is_kept(key: &[u8], at: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Address, ServiceKey};
     use crate::registries::eureka::answer::parse_instance;
-    use crate::sync::Mark;
 
     const LEASE: Lease = Lease { renewal: 30, duration: 90 };
 
     fn copy(change: impl FnOnce(&mut Instance)) -> InstanceCopy {
-        let mark = Mark { origin: "nacos".into(), owner: "o".into(), task: "t".into() };
-        let mut instance = Instance::new(Address::new("10.0.0.1", 80));
-        change(&mut instance);
-        mark.stamp(&mut instance.metadata);
-        InstanceCopy { key: ServiceKey::new("default", "orders"), mark, instance }
+        InstanceCopy::example("default", "orders").with(change)
     }
 
     fn pairs(pairs: &[(&str, &str)]) -> Metadata {

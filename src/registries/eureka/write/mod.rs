@@ -206,15 +206,10 @@ fn tell_what_is_left_out(change: &Change, outcome: &Outcome) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Address;
-    use crate::sync::Mark;
 
     #[test]
     fn what_nobody_mends_is_not_tried_again() {
-        let mark = Mark { origin: "nacos-a".into(), owner: "o".into(), task: "t".into() };
-        let instance = Instance::new(Address::new("10.0.0.1", 80));
-        let remove =
-            Change::Remove(InstanceCopy { key: ServiceKey::new("default", "orders"), mark, instance });
+        let remove = Change::Remove(InstanceCopy::example("default", "orders"));
         let (server, what) = (|| "s:1".to_owned(), "a removal");
         let refused =
             |status| EurekaError::Refused { server: server(), what, status, message: "m".to_owned() };

@@ -37,15 +37,11 @@ pub(super) fn steps(form: &Form, standing: Option<&InstanceInfo>, now: u64) -> V
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Address, Instance, ServiceKey};
+    use crate::model::Instance;
     use crate::registries::InstanceCopy;
-    use crate::sync::Mark;
 
     fn form(change: impl FnOnce(&mut Instance)) -> Form {
-        let mark = Mark { origin: "nacos".into(), owner: "o".into(), task: "t".into() };
-        let mut instance = Instance::new(Address::new("10.0.0.1", 80));
-        change(&mut instance);
-        Form::of(&InstanceCopy { key: ServiceKey::new("default", "orders"), mark, instance })
+        Form::of(&InstanceCopy::example("default", "orders").with(change))
     }
 
     fn standing(status: &str, overridden: &str, dirty: u64) -> InstanceInfo {
