@@ -159,8 +159,8 @@ mod tests {
         let mut copy = copy();
         copy.instance.metadata.insert("dubbo".to_owned(), "é𝄞".to_owned());
         let told = metadata_told(&host(&copy, &Lease::default()));
-        // 58 of the marks, 99 of the lease, 5 + 3.
-        assert!(told.starts_with("165 characters"), "{told}");
+        // 59 of the marks, 99 of the lease, 5 + 3.
+        assert!(told.starts_with("166 characters"), "{told}");
         assert!(
             told.contains("preserved.heart.beat.interval (34), preserved.heart.beat.timeout (33)"),
             "{told}"

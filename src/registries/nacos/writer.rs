@@ -26,7 +26,7 @@ use super::recent::{Recent, Standing};
 use super::settings::{NacosSettings, Shared};
 use super::{CAPABILITIES, NacosError};
 use crate::model::{Instance, ServiceKey};
-use crate::registries::held::Held;
+use crate::registries::on_demand::OnDemand;
 use crate::registries::tls::Trust;
 use crate::registries::{
     Capabilities, Change, Destination, InstanceCopy, Life, Renewed, WriteError, Written,
@@ -43,7 +43,7 @@ pub struct NacosDestination {
     settings: NacosSettings,
     servers: Vec<Server>,
     trust: Trust,
-    client: Held<Shared>,
+    client: OnDemand<Shared>,
     slots: Semaphore,
     recent: Mutex<Recent>,
     /// The namespaces that are known to be there, or that can't be created by us.
@@ -74,7 +74,7 @@ impl NacosDestination {
             settings,
             servers,
             trust,
-            client: Held::new(),
+            client: OnDemand::new(),
             slots: Semaphore::new(WRITING),
             recent: Mutex::default(),
             namespaces: Mutex::default(),

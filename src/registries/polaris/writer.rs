@@ -24,7 +24,7 @@ use super::client::Client;
 use super::form::{Form, advice, isolation, name};
 use super::{CAPABILITIES, PolarisError, PolarisSettings};
 use crate::model::{Instance, ServiceKey, Snapshot};
-use crate::registries::held::Held;
+use crate::registries::on_demand::OnDemand;
 use crate::registries::server::Server;
 use crate::registries::{
     Capabilities, Change, Destination, InstanceCopy, Life, Renewed, WriteError, Written,
@@ -42,7 +42,7 @@ const DELETION: &str = "/naming/v1/instances/delete";
 pub struct PolarisDestination {
     settings: PolarisSettings,
     servers: Vec<Server>,
-    client: Held<Client>,
+    client: OnDemand<Client>,
 }
 
 /// What came of one change.
@@ -58,7 +58,7 @@ impl PolarisDestination {
     pub fn new(settings: PolarisSettings) -> Result<Self, PolarisError> {
         let servers = address::servers(&settings.addresses, settings.tls.is_some())?;
         Client::new(&settings, servers.clone())?;
-        Ok(Self { settings, servers, client: Held::new() })
+        Ok(Self { settings, servers, client: OnDemand::new() })
     }
 
     /// What stands in a service. One that is to be put into is created first where it is missing.

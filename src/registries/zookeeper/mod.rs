@@ -9,9 +9,9 @@
 //!      dubbo, curator, spring_cloud, dubbo_app   foreign bytes       ┘
 //!
 //!  writer     looks at a service's folder, finds out what a change needs, and does it
-//!    keeper, nodes    the I/O: one session that copies live with, and the nodes on it
-//!      steps, held    what a change needs, and what lives with a session      ┐
-//!      form           a copy as a node of its layout                          ┘ pure
+//!    writing_session, nodes    the I/O: one session that copies live with, and the nodes on it
+//!      steps, session_copies   what a change needs, and what lives with a session   ┐
+//!      form                    a copy as a node of its layout                       ┘ pure
 //! ```
 //!
 //! A ZooKeeper has no namespaces: all its services are in one, whose name is configured.
@@ -24,14 +24,13 @@ mod ensemble;
 mod entry;
 mod error;
 mod form;
-mod held;
-mod keeper;
 mod layout;
 mod nodes;
 mod place;
 mod probe;
 mod reader;
 mod session;
+mod session_copies;
 mod settings;
 mod spring_cloud;
 mod steps;
@@ -39,6 +38,7 @@ mod tree;
 mod watcher;
 mod watches;
 mod writer;
+mod writing_session;
 
 use std::sync::Arc;
 

@@ -91,8 +91,6 @@ mod tests {
     use super::super::form::Forms;
     use super::*;
     use crate::config::ZookeeperLayout;
-    use crate::model::{Address, ServiceKey};
-    use crate::sync::Mark;
 
     const OURS: i64 = 7;
 
@@ -103,11 +101,9 @@ mod tests {
     }
 
     fn copy_of(task: &str, service: &str, pairs: &[(&str, &str)]) -> InstanceCopy {
-        let mark = Mark { origin: "nacos".into(), owner: "prod".into(), task: task.into() };
-        let mut instance = Instance::new(Address::new("10.0.0.1", 80));
-        instance.metadata.extend(pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
-        mark.stamp(&mut instance.metadata);
-        InstanceCopy { key: ServiceKey::new("default", service), mark, instance }
+        let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+        InstanceCopy::example_of(task, "default", service)
+            .with(|instance| instance.metadata.extend(pairs.iter().map(owned)))
     }
 
     fn standing(node: &Node, session: i64) -> Standing {

@@ -13,11 +13,11 @@ use tokio_util::sync::CancellationToken;
 use zookeeper_client::{Acl, Client, Error};
 
 use super::form::{Forms, Node};
-use super::held::Held;
-use super::keeper::{Keeper, disconnected, ended};
 use super::nodes::{Cause, NodeError, Nodes};
+use super::session_copies::SessionCopies;
 use super::settings::Checked;
 use super::steps::{Seen, Standing, Step, steps};
+use super::writing_session::{WritingSession, disconnected, ended};
 use super::{ZookeeperError, ZookeeperSettings, capabilities};
 use crate::config::ZookeeperLayout;
 use crate::model::{Instance, ServiceKey};
@@ -42,8 +42,8 @@ pub struct ZookeeperDestination {
     session_timeout: Duration,
     authenticated: bool,
     chroot: String,
-    keeper: Keeper,
-    held: Mutex<Held>,
+    session: WritingSession,
+    on_session: Mutex<SessionCopies>,
 }
 
 impl ZookeeperDestination {
@@ -60,13 +60,13 @@ impl ZookeeperDestination {
             session_timeout: settings.session_timeout,
             authenticated: settings.digest.is_some(),
             chroot: settings.ensemble.chroot.clone(),
-            keeper: Keeper::new(settings),
-            held: Mutex::default(),
+            session: WritingSession::new(settings),
+            on_session: Mutex::default(),
         })
     }
 
-    fn held(&self) -> MutexGuard<'_, Held> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn on_session(&self) -> MutexGuard<'_, SessionCopies> {
+        self.on_session.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn nodes<'a>(&self, client: &'a Client) -> Nodes<'a> {
@@ -84,7 +84,7 @@ impl ZookeeperDestination {
             done = work => return done,
             () = disconnected(client.state_watcher()) => {}
         }
-        Err(away(self.keeper.unreachable().await))
+        Err(away(self.session.unreachable().await))
     }
 
     // ---- writing
@@ -130,10 +130,10 @@ impl ZookeeperDestination {
         let copy = change.copy();
         let node = self.forms.node(copy).map_err(never)?;
         if let Change::Remove(_) = change {
-            self.held().forget(copy);
+            self.on_session().forget(copy);
         }
         let Some(steps) = steps(change, &node, standing, nodes.session()) else {
-            self.held().forget(copy);
+            self.on_session().forget(copy);
             return Ok(Written::Taken);
         };
         for step in steps {
@@ -149,7 +149,7 @@ impl ZookeeperDestination {
 
     fn hold(&self, copy: &InstanceCopy, session: i64) {
         if !self.persistent {
-            self.held().keep(copy, session);
+            self.on_session().keep(copy, session);
         }
     }
 
@@ -178,7 +178,7 @@ impl ZookeeperDestination {
             Cause::Client(error @ (Error::BadArguments(_) | Error::InvalidAcl)) => (error.to_string(), Retry::Never),
             Cause::Client(
                 error @ (Error::ConnectionLoss | Error::SessionExpired | Error::ClientClosed | Error::Custom(_)),
-            ) => (format!("{error}; {}", self.keeper.unreachable().await), Retry::Backoff(None)),
+            ) => (format!("{error}; {}", self.session.unreachable().await), Retry::Backoff(None)),
             Cause::Client(error) => (error.to_string(), Retry::Backoff(None)),
         };
         WriteError { message: format!("{doing} {path} fails: {why}"), retry }
@@ -206,7 +206,7 @@ impl ZookeeperDestination {
         };
         match renewed {
             Renewed::Alive => self.hold(copy, nodes.session()),
-            Renewed::Lost => self.held().forget(copy),
+            Renewed::Lost => self.on_session().forget(copy),
         }
         Ok(renewed)
     }
@@ -246,7 +246,7 @@ impl ZookeeperDestination {
         let waits = || ExponentialBuilder::new().with_min_delay(FIRST_RETRY).with_max_delay(LAST_RETRY);
         let mut retry = waits().with_jitter().without_max_times().build();
         loop {
-            match self.keeper.session().await {
+            match self.session.client().await {
                 Ok(client) if self.restore(client.session_id().0).await => {
                     retry = waits().with_jitter().without_max_times().build();
                     ended(client.state_watcher()).await;
@@ -262,7 +262,7 @@ impl ZookeeperDestination {
 
     /// Whether everything that was left behind is there again, or somebody else's is in its place.
     async fn restore(&self, session: i64) -> bool {
-        let left = self.held().left_behind(session);
+        let left = self.on_session().left_behind(session);
         let mut whole = true;
         for (key, puts) in left {
             let failed: Vec<WriteError> =
@@ -309,7 +309,7 @@ impl Destination for ZookeeperDestination {
     }
 
     async fn write(&self, key: &ServiceKey, changes: &[Change]) -> Vec<Result<Written, WriteError>> {
-        let outcomes = match self.keeper.session().await {
+        let outcomes = match self.session.client().await {
             Ok(client) => self.while_connected(&client, self.write_on(&client, key, changes)).await,
             Err(error) => Err(away(error)),
         };
@@ -324,7 +324,7 @@ impl Destination for ZookeeperDestination {
         if self.persistent {
             return vec![Ok(Renewed::Alive); copies.len()];
         }
-        let renewed = match self.keeper.session().await {
+        let renewed = match self.session.client().await {
             Ok(client) => self.while_connected(&client, self.renew_on(&client, copies)).await,
             Err(error) => Err(away(error)),
         };
@@ -334,6 +334,6 @@ impl Destination for ZookeeperDestination {
     /// The session is left to its timeout, so that whoever comes next finds the copies there.
     async fn tend(&self, stop: CancellationToken) {
         stop.run_until_cancelled(self.keep()).await;
-        self.keeper.leave().await;
+        self.session.leave().await;
     }
 }

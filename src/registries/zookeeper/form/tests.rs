@@ -3,7 +3,6 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::{Address, Metadata, Weight};
 use crate::registries::zookeeper::ZookeeperSettings;
-use crate::sync::Mark;
 
 fn forms_of(layout: ZookeeperLayout, root: Option<&str>, persistent: bool) -> Result<Forms, ZookeeperError> {
     let settings = ZookeeperSettings {
@@ -21,11 +20,7 @@ fn forms(layout: ZookeeperLayout) -> Forms {
 }
 
 fn copy(service: &str, change: impl FnOnce(&mut Instance)) -> InstanceCopy {
-    let mark = Mark { origin: "nacos".into(), owner: "prod".into(), task: "move".into() };
-    let mut instance = Instance::new(Address::new("10.0.0.1", 80));
-    mark.stamp(&mut instance.metadata);
-    change(&mut instance);
-    InstanceCopy { key: ServiceKey::new("default", service), mark, instance }
+    InstanceCopy::example("default", service).with(change)
 }
 
 fn owned(pairs: &[(&str, &str)]) -> Metadata {
@@ -52,7 +47,7 @@ fn a_provider_is_where_dubbo_looks_for_it() {
     assert_eq!(node.folder.path, "/dubbo/com.foo.Outer%24Inner/providers");
     assert_eq!(
         url(&node),
-        "dubbo://10.0.0.1:80/com.foo.Outer$Inner?causeway-origin=nacos&causeway-owner=prod&causeway-task=move&dynamic=true\
+        "dubbo://10.0.0.1:80/com.foo.Outer$Inner?causeway-origin=elsewhere&causeway-owner=prod&causeway-task=move&dynamic=true\
          &group=g1&interface=com.foo.Outer$Inner&lane=gray&side=provider&version=1.0.0&weight=50"
     );
     let shown = forms(ZookeeperLayout::Dubbo).as_shown(&copy);

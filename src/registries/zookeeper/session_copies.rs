@@ -8,11 +8,11 @@ use crate::sync::Mark;
 
 /// Copies by what they are copies of, each with the session that it lives with.
 #[derive(Debug, Default)]
-pub(super) struct Held {
+pub(super) struct SessionCopies {
     copies: BTreeMap<(ServiceKey, Address, Mark), (InstanceCopy, i64)>,
 }
 
-impl Held {
+impl SessionCopies {
     /// It lives with this session.
     pub(super) fn keep(&mut self, copy: &InstanceCopy, session: i64) {
         self.copies.insert(identity(copy), (copy.clone(), session));
@@ -40,26 +40,23 @@ fn identity(copy: &InstanceCopy) -> (ServiceKey, Address, Mark) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Instance;
 
     fn copy(service: &str, host: &str) -> InstanceCopy {
-        let mark = Mark { origin: "nacos".into(), owner: "prod".into(), task: "move".into() };
-        let instance = Instance::new(Address::new(host, 80));
-        InstanceCopy { key: ServiceKey::new("default", service), mark, instance }
+        InstanceCopy::example("default", service).with(|instance| instance.address.host = host.to_owned())
     }
 
     #[test]
     fn what_an_older_session_held_is_left_behind() {
-        let mut held = Held::default();
+        let mut copies = SessionCopies::default();
         let mut changed = copy("orders", "10.0.0.1");
-        held.keep(&changed, 1);
+        copies.keep(&changed, 1);
         changed.instance.enabled = false;
-        held.keep(&changed, 1);
-        held.keep(&copy("orders", "10.0.0.2"), 1);
-        held.keep(&copy("books", "10.0.0.1"), 2);
-        assert!(held.left_behind(1).keys().map(|key| key.service.as_str()).eq(["books"]));
-        held.forget(&copy("orders", "10.0.0.2"));
-        let left: Vec<_> = held.left_behind(2).into_values().flatten().collect();
+        copies.keep(&changed, 1);
+        copies.keep(&copy("orders", "10.0.0.2"), 1);
+        copies.keep(&copy("books", "10.0.0.1"), 2);
+        assert!(copies.left_behind(1).keys().map(|key| key.service.as_str()).eq(["books"]));
+        copies.forget(&copy("orders", "10.0.0.2"));
+        let left: Vec<_> = copies.left_behind(2).into_values().flatten().collect();
         assert_eq!(left, [Change::Put(changed)], "as it was put last");
     }
 }

@@ -14,7 +14,7 @@ use super::settings::Checked;
 const LEAVING: Duration = Duration::from_secs(1);
 
 /// Gives out the session, and a new one when it has ended.
-pub(super) struct Keeper {
+pub(super) struct WritingSession {
     settings: Checked,
     state: Mutex<State>,
 }
@@ -25,16 +25,16 @@ struct State {
     left: bool,
 }
 
-impl Keeper {
+impl WritingSession {
     pub(super) fn new(settings: Checked) -> Self {
         Self { settings, state: Mutex::default() }
     }
 
-    /// The session, if it is connected.
+    /// The client of the session, if it is connected.
     ///
     /// # Errors
     /// No server serves us at present, or we have left.
-    pub(super) async fn session(&self) -> Result<Client, ZookeeperError> {
+    pub(super) async fn client(&self) -> Result<Client, ZookeeperError> {
         let mut state = self.state.lock().await;
         if state.left {
             return Err(ZookeeperError::Lost("it is being left".to_owned()));

@@ -1,11 +1,11 @@
-//! A client of a destination.
+//! A client that is there while it is needed.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A client that is made when it is first needed. Its connections go with it, as soon as nothing is under way on them.
-pub(super) struct Held<T>(Mutex<Option<Arc<T>>>);
+pub(super) struct OnDemand<T>(Mutex<Option<Arc<T>>>);
 
-impl<T> Held<T> {
+impl<T> OnDemand<T> {
     /// None yet.
     pub(super) fn new() -> Self {
         Self(Mutex::new(None))
@@ -35,12 +35,12 @@ mod tests {
 
     #[test]
     fn one_is_made_and_made_again_after_it_was_let_go() {
-        let held = Held::new();
-        assert_eq!(held.get(|| Err::<Arc<u8>, _>("no file handles")), Err("no file handles"));
-        let first = held.get(|| Ok::<_, ()>(Arc::new(1))).unwrap();
-        assert_eq!(held.get(|| Ok::<_, ()>(Arc::new(2))), Ok(Arc::clone(&first)));
-        held.release();
+        let client = OnDemand::new();
+        assert_eq!(client.get(|| Err::<Arc<u8>, _>("no file handles")), Err("no file handles"));
+        let first = client.get(|| Ok::<_, ()>(Arc::new(1))).unwrap();
+        assert_eq!(client.get(|| Ok::<_, ()>(Arc::new(2))), Ok(Arc::clone(&first)));
+        client.release();
         assert_eq!(Arc::strong_count(&first), 1);
-        assert_eq!(held.get(|| Ok::<_, ()>(Arc::new(3))), Ok(Arc::new(3)));
+        assert_eq!(client.get(|| Ok::<_, ()>(Arc::new(3))), Ok(Arc::new(3)));
     }
 }
