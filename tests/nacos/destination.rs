@@ -119,10 +119,11 @@ async fn copies_outlive_their_writer_by_their_lease() {
     let (left, mut ill) = (copy(&namespace, "orders", "10.0.0.1"), copy(&namespace, "orders", "10.0.0.2"));
     ill.instance.healthy = false;
     let puts = [Change::Put(left.clone()), Change::Put(ill.clone())];
+    // The server counts from when it takes them, so never from before this.
+    let written = Instant::now();
     assert_eq!(destination.write(&left.key, &puts).await, [Ok(Written::Done), Ok(Written::Done)]);
     let seen = Seen::by(&harness, &left).await;
     seen.until("it stands", &left, |shown| shown == Some(destination.as_shown(&left))).await;
-    let written = Instant::now();
     let mut unhealthy_at = None;
     while seen.at(&left).is_some() {
         assert!(written.elapsed() < Duration::from_secs(40), "it goes by itself");
