@@ -86,6 +86,8 @@ fn polaris_sync_may_filter_the_default_group() {
     assert_eq!((groups[0].name.as_str(), groups[0].metadata["zone"].as_str()), ("default", "a"));
     assert_eq!(groups[1].upstream_name.as_deref(), Some("u"));
     assert!(warned(&text)[0].contains("holds a part of the instances only"));
+    let nothing = "the destination is a registry, which has no upstreams: this says nothing";
+    assert!(warned(&text)[1].ends_with(&format!("groups[1].upstreamName: {nothing}")), "{:?}", warned(&text));
     let plain = text.replace(r#", "metadata": { "zone": "a" }"#, "");
     assert_eq!(
         good(&plain).tasks[0].matches[0].groups.len(),
@@ -184,6 +186,66 @@ fn mse_syncs_namespaces_become_entries() {
     assert!(task.entry_for("dev", "orders").is_none());
 }
 
+/// A document of MSE Sync's with three clusters that list these namespaces, and one task.
+fn mse_sync_between(nacos: &str, other_nacos: &str, task: &str) -> String {
+    let cluster = |name: &str, kind: &str, list: &str| {
+        format!(
+            "- {{ clusterName: {name}, connectKeyList: [h], clusterType: {kind}, namespace: \"{list}\" }}\n"
+        )
+    };
+    let clusters =
+        [cluster("n", "NACOS", nacos), cluster("m", "NACOS", other_nacos), cluster("z", "ZOOKEEPER", "")];
+    format!("clusters:\n{}tasks:\n- {{ {task} }}\n", clusters.concat())
+}
+
+#[test]
+fn where_one_end_has_no_namespaces_the_only_one_of_the_other_is_meant() {
+    let map_of = |text: &str| good(text).tasks[0].copying.namespace_map.clone();
+    let pair = |one: &str, other: &str| [(one.to_owned(), other.to_owned())].into();
+    let to_nacos = mse_sync_between("prod", "", "source: z, destination: n, mode: Bidirectional");
+    assert_eq!((map_of(&to_nacos), warned(&to_nacos)), (pair("default", "prod"), vec![]));
+    let from_nacos = mse_sync_between("prod", "", "source: n, destination: z");
+    assert_eq!((map_of(&from_nacos), warned(&from_nacos)), (pair("prod", "default"), vec![]));
+    for (text, warning) in [
+        (
+            mse_sync_between("prod, test", "", "source: n, destination: z"),
+            "this cluster has no namespaces: services of the default one alone are carried, unless the source's \
+             `namespace` names a single other one",
+        ),
+        (
+            mse_sync_between("prod, test", "", "source: z, destination: n"),
+            "the source has no namespaces: its services are carried into the default one, since `namespace` names \
+             several",
+        ),
+    ] {
+        assert_eq!(map_of(&text), [].into());
+        let warned = warned(&text);
+        assert!(
+            warned.len() == 1 && warned[0].ends_with(&format!("tasks[0].destination: {warning}")),
+            "{warned:?}"
+        );
+    }
+}
+
+#[test]
+fn what_mse_sync_carries_into_a_cluster_is_read_there_whatever_the_cluster_lists() {
+    let read = |text: &str| good(text).registries["m"].namespaces.clone();
+    let both = "source: n, destination: m, mode: Bidirectional";
+    let text = mse_sync_between("public,test", "other", both);
+    assert_eq!(read(&text), ["other", "empty_ns", "test"]);
+    assert!(
+        warned(&text)[0].ends_with(
+            "services keep their namespaces at the destination, whatever its own `namespace` says"
+        )
+    );
+    assert_eq!(read(&mse_sync_between("", "other", both)), [""; 0], "all of them");
+    assert_eq!(read(&mse_sync_between("", "a,b", "source: z, destination: m")), ["a", "b", "empty_ns"]);
+    assert_eq!(read(&mse_sync_between("test", "", both)), [""; 0]);
+    let task = &good(&text).tasks[0];
+    assert_eq!(task.mode, Mode::Bidirectional);
+    assert!(task.entry_for("empty_ns", "a").is_some() && task.entry_for("other", "a").is_none());
+}
+
 #[test]
 fn mse_syncs_tasks_get_names_of_their_own() {
     let config =
@@ -222,7 +284,6 @@ fn what_mse_sync_does_otherwise_is_warned_of() {
         [
             "c.yaml:8:5: tasks[0].autoScanAndAddService: Causeway always takes up new services; leave one out by its name",
             "c.yaml:10:11: tasks[0].type: Causeway carries no configuration: this task carries the services only",
-            "c.yaml:12:31: tasks[1].destination: services keep their namespaces at the destination, whatever its own `namespace` says",
             "c.yaml:12:40: tasks[1].type: Causeway carries no configuration: this task does not run",
         ]
     );

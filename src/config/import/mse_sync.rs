@@ -1,6 +1,8 @@
 //! MSE Sync's documents by MSE Sync's rules: clusters become registries, each task carries the namespaces of
 //! its source, and its pattern is one of Java's, matched against the whole name.
 
+use std::collections::BTreeMap;
+
 use super::{
     entry,
     mse_written::{self as written, Carried, Cluster, ClusterType},
@@ -10,8 +12,8 @@ use crate::config::{
     compile::{AUDIT_INTERVAL, DEFAULT_LISTEN, Ends, PROBE_INTERVAL, PROBE_TIMEOUT, REPORT_INTERVAL},
     mistakes::{Findings, Path},
     model::{
-        Admin, Config, Destination, Dialect, HealthCheck, Mode, Registry, RegistryKind, Report, Selector,
-        Task,
+        Admin, Config, Copying, Destination, Dialect, HealthCheck, Mode, Registry, RegistryKind, Report,
+        Selector, Task,
     },
     names::{is, items, shown},
     pattern::Pattern,
@@ -31,6 +33,9 @@ pub(crate) fn read(root: &mut Node, findings: &mut Findings) -> Option<Config> {
     for written in document.tasks {
         let name = free_name(&tasks, &format!("{}-to-{}", written.source, written.destination));
         tasks.push(compile_task(name, written, &ends));
+    }
+    for task in &tasks {
+        read_what_is_carried(task, &mut ends);
     }
     Some(Config {
         owner: "causeway".to_owned(),
@@ -92,7 +97,60 @@ fn compile_task(name: String, written: written::Task, ends: &Ends) -> Task {
     };
     let destination = Destination::Registry(written.destination);
     let enable = written.r#type != Carried::Config;
-    Task { enable, matches, mode, ..Task::bare(name, written.source, destination, hold, Dialect::MseSync) }
+    let of = |name: &str| ends.registries.get(name);
+    let namespace_map =
+        of(&written.source).zip(of(destination.name())).map(namespace_map).unwrap_or_default();
+    let copying = Copying { namespace_map, ..Copying::default() };
+    Task {
+        enable,
+        matches,
+        mode,
+        copying,
+        ..Task::bare(name, written.source, destination, hold, Dialect::MseSync)
+    }
+}
+
+/// Where one end has no namespaces, the only one that the other end lists is meant.
+fn namespace_map((source, destination): (&Registry, &Registry)) -> BTreeMap<String, String> {
+    let pair = match (source.kind.has_one_namespace(), destination.kind.has_one_namespace()) {
+        (true, false) => only(destination).map(|there| (label(source), there)),
+        (false, true) => only(source).map(|here| (here, label(destination))),
+        _ => None,
+    };
+    pair.into_iter().collect()
+}
+
+fn only(registry: &Registry) -> Option<String> {
+    let [one] = &registry.namespaces[..] else { return None };
+    Some(one.clone())
+}
+
+/// What the services of a registry without namespaces are in.
+fn label(registry: &Registry) -> String {
+    registry.namespaces.first().map_or_else(|| registry.kind.default_namespace().to_owned(), Clone::clone)
+}
+
+/// A cluster's list says what is carried from it. Where it is a destination, what is carried into it is read as well.
+fn read_what_is_carried(task: &Task, ends: &mut Ends) {
+    let Some(source) = ends.registries.get(&task.source) else { return };
+    let carried: Vec<String> = if source.kind.has_one_namespace() {
+        let mapped = task.copying.namespace_map.values().next().cloned();
+        vec![mapped.unwrap_or_else(|| RegistryKind::Nacos.default_namespace().to_owned())]
+    } else {
+        task.matches.iter().filter_map(|entry| entry.select.namespace.exact().map(str::to_owned)).collect()
+    };
+    let Some(destination) = ends.registries.get_mut(task.destination.name()) else { return };
+    if destination.kind.has_one_namespace() || destination.namespaces.is_empty() {
+        return;
+    }
+    if carried.is_empty() {
+        destination.namespaces.clear();
+    }
+    for namespace in carried {
+        if !destination.namespaces.contains(&namespace) {
+            destination.namespaces.push(namespace);
+        }
+    }
 }
 
 fn verify(root: &Node, findings: &mut Findings) {
@@ -148,20 +206,40 @@ fn tell_of_differences(root: &Node, task: &Node, path: &Path, findings: &mut Fin
     tell_of_namespaces(root, task, path, findings);
 }
 
-/// A copy keeps its namespace, so a destination's own list says nothing unless it differs.
+/// A copy keeps its namespace, so a destination's own list says nothing unless it differs. Where one end has no namespaces, the only
+/// one that the other lists is meant.
 fn tell_of_namespaces(root: &Node, task: &Node, path: &Path, findings: &mut Findings) {
     let clusters = items(root, "clusters", &Path::default());
-    let list = |end: &str| {
+    let cluster = |end: &str| {
         let name = task.get(end)?.text()?;
         let named =
             |(_, cluster): &&(Path, &Node)| cluster.get("clusterName").and_then(Node::text) == Some(name);
-        let (_, cluster) = clusters.iter().find(named)?;
-        Some(cluster.get("namespace").and_then(Node::text).unwrap_or_default().to_owned())
+        clusters.iter().find(named).map(|(_, cluster)| *cluster)
     };
-    let (Some(source), Some(destination)) = (list("source"), list("destination")) else { return };
-    if !destination.is_empty() && destination != source {
-        let at = task.get("destination").map_or(task.at, |node| node.at);
-        let message = "services keep their namespaces at the destination, whatever its own `namespace` says";
-        findings.warning(at, &path.key("destination"), message);
-    }
+    let (Some(source), Some(destination)) = (cluster("source"), cluster("destination")) else { return };
+    let (carried, own) = (listed(source), listed(destination));
+    let message = match (has_namespaces(source), has_namespaces(destination)) {
+        (true, true) if !own.is_empty() && own != carried => {
+            "services keep their namespaces at the destination, whatever its own `namespace` says"
+        }
+        (true, false) if carried.len() != 1 => {
+            "this cluster has no namespaces: services of the default one alone are carried, unless the source's \
+             `namespace` names a single other one"
+        }
+        (false, true) if own.len() > 1 => {
+            "the source has no namespaces: its services are carried into the default one, since `namespace` names several"
+        }
+        _ => return,
+    };
+    let at = task.get("destination").map_or(task.at, |node| node.at);
+    findings.warning(at, &path.key("destination"), message);
+}
+
+fn has_namespaces(cluster: &Node) -> bool {
+    cluster.get("clusterType").and_then(Node::text) == Some("NACOS")
+}
+
+/// The namespaces of a Nacos that a cluster lists.
+fn listed(cluster: &Node) -> Vec<String> {
+    namespaces(RegistryKind::Nacos, cluster.get("namespace").and_then(Node::text).unwrap_or_default())
 }

@@ -43,6 +43,7 @@ fn verify_task(task: &Node, path: &Path, findings: &mut Findings) {
     }
     tell_repeated_entries(&entries, findings);
     tell_of_creations(task, path, findings);
+    tell_of_upstreams(task, &entries, findings);
 }
 
 /// Tells when a text is missing or blank.
@@ -130,6 +131,23 @@ fn tell_of_creations(task: &Node, path: &Path, findings: &mut Findings) {
         let message = "Causeway makes the service and upstreams that Kong lacks, as polaris-sync's README says; \
                        its releases since 2023 fill existing upstreams only";
         findings.warning(kind.at, &path.key("destination").key("type"), message);
+    }
+}
+
+/// A group's upstream means something at a Kong only; polaris-sync passes over it elsewhere.
+fn tell_of_upstreams(task: &Node, entries: &[Item<'_>], findings: &mut Findings) {
+    let kind = task.get("destination").and_then(|destination| destination.get("type")).and_then(Node::text);
+    if kind == Some("kong") {
+        return;
+    }
+    for (path, entry) in entries {
+        for (path, group) in items(entry, "groups", path) {
+            let upstream = group.get("upstreamName");
+            if let Some(node) = upstream.filter(|node| node.text().is_some_and(|text| !text.is_empty())) {
+                let message = "the destination is a registry, which has no upstreams: this says nothing";
+                findings.warning(node.at, &path.key("upstreamName"), message);
+            }
+        }
     }
 }
 
