@@ -8,6 +8,8 @@ pub const ORIGIN: &str = "causeway-origin";
 pub const OWNER: &str = "causeway-owner";
 /// The task that wrote a copy.
 pub const TASK: &str = "causeway-task";
+/// The name of a copy's service in the registry in which it is native, where the other name does not lead back to it.
+pub const SERVICE: &str = "causeway-service";
 
 /// Metadata keys that only copies carry: ours, polaris-sync's, and those of nacos-sync and MSE Sync.
 const COPY_KEYS: [&str; 5] = [ORIGIN, OWNER, "__sync__", "sourceClusterId", "sync.instance.tag"];

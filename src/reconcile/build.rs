@@ -5,7 +5,7 @@ use std::sync::Arc;
 use causeway_gateways::{Gateway, KongFile, KongGateway, KongSettings, Token};
 
 use crate::config::{self, GatewayKind};
-use crate::registries::{self, Source};
+use crate::registries::{self, Destination, Source};
 
 /// Makes the adapters of configured registries and gateways; tests put others in their place.
 pub trait Adapters: Send + Sync {
@@ -14,6 +14,14 @@ pub trait Adapters: Send + Sync {
     /// # Errors
     /// Its type is not built yet, or its settings cannot be used: a CA file that cannot be read, say.
     fn source(&self, registry: &config::Registry) -> Result<Arc<dyn Source>, String>;
+
+    /// The adapter of a registry that is written to.
+    ///
+    /// # Errors
+    /// As for one that is read; or its type can't be written to.
+    fn destination(&self, registry: &config::Registry) -> Result<Arc<dyn Destination>, String> {
+        registries::destination::build(registry)
+    }
 
     /// The client of a gateway, for the deployment of this owner.
     ///

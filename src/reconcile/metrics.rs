@@ -19,11 +19,11 @@ pub struct TaskLabel {
 pub struct ChangeLabels {
     /// The task's name.
     pub task: String,
-    /// `upstream`, `target`, `service` or `route`.
+    /// `upstream`, `target`, `service`, `route`, or `copy` of an instance in a registry.
     pub kind: &'static str,
-    /// `create`, `patch` or `delete`.
+    /// `create`, `patch` or `delete`; of copies `put` or `delete`.
     pub operation: &'static str,
-    /// `ok` or `failed`.
+    /// `ok` or `failed`; of copies also `taken`, where somebody else's entry was met.
     pub result: &'static str,
 }
 
@@ -95,6 +95,10 @@ pub struct Metrics {
     pub breaker_open: Family<RegistryLabel, Gauge>,
     /// 1 while everything of a registry can be read.
     pub registry_known: Family<RegistryLabel, Gauge>,
+    /// Copies in a registry that are kept alive.
+    pub copies: Family<RegistryLabel, Gauge>,
+    /// 1 while copies in a registry can be renewed.
+    pub renewing: Family<RegistryLabel, Gauge>,
     /// 1 while a gateway's last reading or write succeeded.
     pub gateway_up: Family<GatewayLabel, Gauge>,
     /// Full readings of a gateway.
@@ -117,6 +121,8 @@ impl Default for Metrics {
             queued: Family::default(),
             breaker_open: Family::default(),
             registry_known: Family::default(),
+            copies: Family::default(),
+            renewing: Family::default(),
             gateway_up: Family::default(),
             audits: Family::default(),
             gateway_requests: Family::default(),
@@ -147,6 +153,8 @@ impl Metrics {
         into.register("queued", "Services that are due", self.queued.clone());
         into.register("breaker_open", "Whether the breaker of a registry is open", self.breaker_open.clone());
         into.register("registry_known", "Whether all of a registry can be read", self.registry_known.clone());
+        into.register("copies", "Copies in a registry that are kept alive", self.copies.clone());
+        into.register("renewing", "Whether copies in a registry can be renewed", self.renewing.clone());
         into.register("gateway_up", "Whether a gateway answers and accepts us", self.gateway_up.clone());
         into.register("audits", "Full readings of a gateway", self.audits.clone());
         into.register("gateway_requests", "Requests to a gateway", self.gateway_requests.clone());

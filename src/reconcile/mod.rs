@@ -4,15 +4,19 @@
 //!  registry ─▶ SourceHandle (view + guard) ──events──▶ Flow: queue ─▶ turn (pure) ─▶ apply ─▶ GatewayHandle (world + client)
 //!                                                        ▲                                      │
 //!                                                        └───────── audited, drifted ───────────┘
-//!  Supervisor: one SourceHandle a registry, one GatewayHandle a gateway, one Flow a task
+//!  Supervisor: one SourceHandle a registry, one GatewayHandle a gateway, one Flow a task; between two registries one CopyFlow a
+//!  direction, and one DestinationHandle a registry that is written
 //! ```
 
 mod adoption;
 mod audit;
 mod backend;
+mod backoff;
 mod build;
+mod copies;
 mod flow;
 mod gateway;
+mod interest;
 mod leaving;
 mod metrics;
 mod permit;
@@ -29,6 +33,7 @@ mod window;
 pub use adoption::Turns;
 pub use backend::Backend;
 pub use build::{Adapters, Built};
+pub use copies::{CopyFlow, CopyOutcome, CopyStatus, DestinationHandle, Look, Shared};
 pub use flow::{Flow, KeyStatus, Outcome as FlowOutcome, Removals};
 pub use gateway::{Condition, GatewayEvent, GatewayHandle};
 pub use leaving::{Leaving, leaving};

@@ -7,13 +7,14 @@ use async_trait::async_trait;
 use causeway_gateways::{Marks, NodeState, tags};
 
 use super::backend::Backend;
+use super::copies;
 use super::flow::Flow;
 use super::gateway::{Condition, GatewayHandle};
 use super::metrics::{RegistryLabel, RequestLabels, TaskLabel};
 use super::source::SourceHandle;
 use super::status::{
     BreakerView, Counts, GatewayStatus, HeldStatus, NodeStatus, Problem, RegistryStatus, Status, TaskStatus,
-    UnknownStatus, WithheldCounts,
+    UnknownStatus,
 };
 use super::supervisor::Supervisor;
 use super::why::Why;
@@ -33,7 +34,9 @@ impl Backend for Supervisor {
     }
 
     fn ready(&self) -> Result<(), String> {
-        let awaited: Vec<String> = self.flows.iter().filter_map(|flow| flow.awaited()).collect();
+        let flows = self.flows.iter().filter_map(|flow| flow.awaited());
+        let awaited: Vec<String> =
+            flows.chain(self.copies.iter().filter_map(|flow| flow.awaited())).collect();
         if awaited.is_empty() { Ok(()) } else { Err(awaited.join("; ")) }
     }
 
@@ -89,30 +92,27 @@ impl Supervisor {
         if let Some(flow) = self.flows.iter().find(|flow| flow.task.name == task.name) {
             return flow.status();
         }
-        let refused = self.refused.get(&task.name);
-        TaskStatus {
-            name: task.name.clone(),
-            source: task.source.clone(),
-            destination: task.destination.name().to_owned(),
-            policy: task.policy.as_str(),
-            state: if refused.is_some() { "refused" } else { "disabled" },
-            error: refused.cloned(),
-            services: 0,
-            done: 0,
-            changes: 0,
-            failing: Vec::new(),
-            conflicts: Vec::new(),
-            waiting: Vec::new(),
-            held: Vec::new(),
-            withheld: WithheldCounts::default(),
-            notes: Vec::new(),
+        let mut directions = self.copies.iter().filter(|flow| flow.way.task().name == task.name).peekable();
+        if directions.peek().is_some() {
+            return copies::status(task, directions.map(|flow| &**flow));
         }
+        let refused = self.refused.get(&task.name);
+        let state = if refused.is_some() { "refused" } else { "disabled" };
+        TaskStatus { error: refused.cloned(), ..TaskStatus::of(task, state) }
+    }
+
+    /// The tasks that run, in the order of the configuration.
+    fn running(&self) -> impl Iterator<Item = TaskStatus> {
+        let flows = self.flows.iter().map(|flow| flow.task.name.as_str());
+        let copies = self.copies.iter().map(|flow| flow.way.task().name.as_str());
+        let running: BTreeSet<&str> = flows.chain(copies).collect();
+        let tasks = self.config.tasks.iter().filter(move |task| running.contains(task.name.as_str()));
+        tasks.map(|task| self.task_status(task))
     }
 
     /// One line a task: the periodic report.
     pub(super) fn log_report(&self) {
-        for flow in &self.flows {
-            let status = flow.status();
+        for status in self.running() {
             tracing::info!(
                 task = %status.name, services = status.services, done = status.done, changes = status.changes,
                 held = status.held.len(), conflicts = status.conflicts.len(), failing = status.failing.len(),
@@ -138,16 +138,30 @@ impl Supervisor {
                 counter.inner().store(count.count, Ordering::Relaxed);
             }
         }
-        for flow in &self.flows {
-            let label = TaskLabel { task: flow.task.name.clone() };
-            let status = flow.status();
-            let gauge = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        for status in self.running() {
+            let label = TaskLabel { task: status.name.clone() };
             self.metrics.held.get_or_create(&label).set(gauge(status.held.len()));
             self.metrics.failing.get_or_create(&label).set(gauge(status.failing.len()));
             self.metrics.withheld.get_or_create(&label).set(gauge(status.withheld.total()));
-            self.metrics.queued.get_or_create(&label).set(gauge(flow.queued()));
+            self.metrics.queued.get_or_create(&label).set(gauge(self.queued(&status.name)));
+        }
+        for (registry, destination) in &self.destinations {
+            let label = RegistryLabel { registry: registry.clone() };
+            self.metrics.copies.get_or_create(&label).set(gauge(destination.kept()));
+            self.metrics.renewing.get_or_create(&label).set(destination.trouble().is_none().into());
         }
     }
+
+    /// Services of a task that are due and wait for a worker.
+    fn queued(&self, task: &str) -> usize {
+        let flows = self.flows.iter().filter(|flow| flow.task.name == task).map(|flow| flow.queued());
+        let copies = self.copies.iter().filter(|flow| flow.way.task().name == task).map(|flow| flow.queued());
+        flows.chain(copies).sum()
+    }
+}
+
+fn gauge(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 fn registry_status(source: &SourceHandle) -> RegistryStatus {
@@ -214,23 +228,7 @@ impl Flow {
     /// How the task stands.
     pub fn status(&self) -> TaskStatus {
         let progress = self.progress();
-        let mut status = TaskStatus {
-            name: self.task.name.clone(),
-            source: self.task.source.clone(),
-            destination: self.task.destination.name().to_owned(),
-            policy: self.task.policy.as_str(),
-            state: if progress.complete { "running" } else { "starting" },
-            error: None,
-            services: progress.all,
-            done: progress.done,
-            changes: progress.changes,
-            failing: Vec::new(),
-            conflicts: Vec::new(),
-            waiting: Vec::new(),
-            held: Vec::new(),
-            withheld: WithheldCounts::default(),
-            notes: Vec::new(),
-        };
+        let mut status = TaskStatus::of(&self.task, "running").at(progress);
         let statuses = self.statuses();
         status.withheld = statuses.values().map(|state| state.withheld).sum();
         for (key, state) in statuses {
@@ -255,7 +253,7 @@ impl Flow {
         let now = self.source.time();
         HeldStatus {
             service: service.to_owned(),
-            upstream: held.upstream,
+            upstream: Some(held.upstream),
             address: held.target.to_string(),
             reason: held.held.reason.to_string(),
             for_seconds: now.since(held.held.since).as_secs(),

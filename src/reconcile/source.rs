@@ -1,6 +1,6 @@
 //! A registry in use: its adapter, its view, and the guard that sees every snapshot before any task does.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::mpsc;
@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{self, RegistryKind};
 use crate::guard::{BreakerStatus, Guard, Rules, Scope, Shown, Time};
 use crate::model::{Address, Instance, ServiceKey, Snapshot};
-use crate::registries::{Beginning, Interest, Reading, Source, View, ViewEvent};
+use crate::registries::{Interest, Reading, Source, View, ViewEvent};
 
 /// Something a flow should look at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub enum SourceEvent {
     Service(ServiceKey),
     /// What is held has to be judged anew: the guard, or what can be read, changed for more than one service.
     Judge,
+    /// The registry was seen starting anew: it may have lost anything.
+    Restarted,
 }
 
 /// A registry in use, shared by all tasks.
@@ -134,6 +136,7 @@ impl SourceHandle {
                     registry = %self.name,
                     "{scope} was seen starting anew; what it forgot is held until it is back or the hold is over"
                 );
+                self.tell(&SourceEvent::Restarted);
             }
         }
         self.tell(&SourceEvent::Judge);
@@ -203,42 +206,4 @@ fn shown(snapshot: &Snapshot) -> BTreeMap<Address, Shown> {
         (true, false) => Shown::Unhealthy,
     };
     snapshot.instances.iter().map(|(address, instance)| (address.clone(), judge(instance))).collect()
-}
-
-/// What the tasks that share a registry want of it.
-pub(super) struct TasksInterest {
-    tasks: Vec<Arc<config::Task>>,
-    also: Option<String>,
-}
-
-impl TasksInterest {
-    /// The union of what these tasks match, and every service named `also`: `service`, or `namespace/service`.
-    pub(super) fn new(tasks: Vec<Arc<config::Task>>, also: Option<String>) -> Self {
-        Self { tasks, also }
-    }
-}
-
-impl Interest for TasksInterest {
-    fn namespaces(&self) -> Option<BTreeSet<String>> {
-        if self.also.is_some() {
-            return None;
-        }
-        let entries = self.tasks.iter().flat_map(|task| &task.matches);
-        entries.map(|entry| entry.select.namespace.exact().map(str::to_owned)).collect()
-    }
-
-    fn wants(&self, key: &ServiceKey) -> bool {
-        let named = self.also.as_ref().is_some_and(|name| key.is_named(name));
-        named || self.tasks.iter().any(|task| task.entry_for(&key.namespace, &key.service).is_some())
-    }
-
-    fn beginnings(&self) -> BTreeSet<Beginning> {
-        let entries = self.tasks.iter().flat_map(|task| &task.matches);
-        let patterns = entries.map(|entry| match entry.select.service.exact() {
-            Some(name) => Beginning::Whole(name.to_owned()),
-            None => Beginning::Part(entry.select.service.literal_prefix().to_owned()),
-        });
-        let anything = self.also.as_ref().map(|_| Beginning::Part(String::new()));
-        patterns.chain(anything).collect()
-    }
 }

@@ -5,6 +5,9 @@ use std::iter::Sum;
 use causeway_gateways::{Withheld, Write};
 use serde::Serialize;
 
+use super::progress::PassProgress;
+use crate::config;
+
 /// Everything, at one moment.
 #[derive(Clone, Debug, Serialize)]
 pub struct Status {
@@ -120,7 +123,7 @@ pub struct Counts {
 pub struct TaskStatus {
     /// Its name.
     pub name: String,
-    /// Its registry.
+    /// The registry that it reads.
     pub source: String,
     /// Where it writes.
     pub destination: String,
@@ -148,6 +151,61 @@ pub struct TaskStatus {
     pub withheld: WithheldCounts,
     /// What is no failure and yet should be known of groups and splits: values without a group, shares that others take.
     pub notes: Vec<Problem>,
+    /// Of a task between two registries: each direction by itself. What stands above is of all of them together.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub directions: Vec<DirectionStatus>,
+}
+
+/// One direction of a task between two registries.
+#[derive(Clone, Debug, Serialize)]
+pub struct DirectionStatus {
+    /// The registry that is read.
+    pub from: String,
+    /// The registry that is written.
+    pub to: String,
+    /// Services that are carried.
+    pub services: usize,
+    /// Services whose first turn is done.
+    pub done: usize,
+    /// Copies that stand.
+    pub copies: usize,
+    /// Writes carried out since the start.
+    pub changes: u64,
+}
+
+impl TaskStatus {
+    /// A task of which nothing more is known than its configuration.
+    pub(super) fn of(task: &config::Task, state: &'static str) -> Self {
+        Self {
+            name: task.name.clone(),
+            source: task.source.clone(),
+            destination: task.destination.name().to_owned(),
+            policy: task.policy.as_str(),
+            state,
+            error: None,
+            services: 0,
+            done: 0,
+            changes: 0,
+            failing: Vec::new(),
+            conflicts: Vec::new(),
+            waiting: Vec::new(),
+            held: Vec::new(),
+            withheld: WithheldCounts::default(),
+            notes: Vec::new(),
+            directions: Vec::new(),
+        }
+    }
+
+    /// With how far its first pass has come.
+    pub(super) fn at(mut self, progress: PassProgress) -> Self {
+        self.services += progress.all;
+        self.done += progress.done;
+        self.changes += progress.changes;
+        if !progress.complete {
+            self.state = "starting";
+        }
+        self
+    }
 }
 
 /// How many changes the settings of a task keep back: its policy, `delete: false`, `fields`.
@@ -208,9 +266,10 @@ pub struct Problem {
 pub struct HeldStatus {
     /// The service in the registry.
     pub service: String,
-    /// The upstream that keeps the target.
-    pub upstream: String,
-    /// The target's address.
+    /// The upstream that keeps the target; none where a copy is kept in a registry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<String>,
+    /// The target's or the copy's address.
     pub address: String,
     /// Why, for people.
     pub reason: String,

@@ -13,22 +13,26 @@ use tokio_util::sync::CancellationToken;
 
 use super::audit::{keep_read, keep_tended};
 use super::build::{Adapters, Built};
+use super::copies::{Carried, Copied, CopyFlow, DestinationHandle, Shared};
 use super::flow::Flow;
 use super::gateway::GatewayHandle;
+use super::interest::{Matched, Named, Together};
 use super::metrics::Metrics;
 use super::permit::{Alone, Permits};
 use super::progress::PassProgress;
-use super::source::{SourceHandle, TasksInterest};
+use super::source::SourceHandle;
 use crate::config::{self, Config, Destination, Mode, Policy, RegistryKind};
 use crate::guard::Rules;
+use crate::model::ServiceKey;
 use crate::project::{self, naming};
-use crate::registries::Source;
+use crate::registries::{Interest, Source};
+use crate::sync::{Direction, Way};
 
 /// A registry in use, with what watches it.
 struct Watched {
     handle: Arc<SourceHandle>,
     source: Arc<dyn Source>,
-    tasks: Vec<Arc<config::Task>>,
+    wanted: Vec<Arc<dyn Interest>>,
 }
 
 /// Everything that a configuration runs.
@@ -37,13 +41,25 @@ pub struct Supervisor {
     pace: Pace,
     sources: BTreeMap<String, Watched>,
     pub(super) gateways: BTreeMap<String, Arc<GatewayHandle>>,
-    /// The running tasks, in the order of the configuration.
+    pub(super) destinations: BTreeMap<String, Arc<DestinationHandle>>,
+    /// The running tasks to gateways, in the order of the configuration.
     pub flows: Vec<Arc<Flow>>,
+    /// The running tasks to registries, in the order of the configuration, each direction by itself.
+    pub copies: Vec<Arc<CopyFlow>>,
     /// Tasks that cannot run, each with the reason.
     pub refused: BTreeMap<String, String>,
     pub(super) started: Instant,
     pub(super) metrics: Metrics,
     metrics_registry: MetricsRegistry,
+}
+
+/// The directions in which a task runs.
+fn directions(task: &config::Task) -> impl Iterator<Item = Direction> {
+    let both = task.mode == Mode::Bidirectional;
+    let directions = task.copying.directions;
+    let there = (!both || directions.there).then_some(Direction::There);
+    let back = (both && directions.back).then_some(Direction::Back);
+    there.into_iter().chain(back)
 }
 
 /// Whether there is time to wait.
@@ -56,8 +72,37 @@ enum Pace {
 pub struct Running {
     stop: CancellationToken,
     readers: CancellationToken,
-    flows: Vec<(Arc<Flow>, JoinHandle<()>)>,
+    workers: Vec<(Arc<dyn Work>, JoinHandle<()>)>,
     others: Vec<JoinHandle<()>>,
+}
+
+/// A flow at work.
+trait Work: Send + Sync {
+    /// The task's name.
+    fn task(&self) -> &str;
+
+    /// Services whose turn is under way.
+    fn busy(&self) -> Vec<ServiceKey>;
+}
+
+impl Work for Flow {
+    fn task(&self) -> &str {
+        &self.task.name
+    }
+
+    fn busy(&self) -> Vec<ServiceKey> {
+        Flow::busy(self)
+    }
+}
+
+impl Work for CopyFlow {
+    fn task(&self) -> &str {
+        &self.way.task().name
+    }
+
+    fn busy(&self) -> Vec<ServiceKey> {
+        CopyFlow::busy(self)
+    }
 }
 
 impl Supervisor {
@@ -95,7 +140,9 @@ impl Supervisor {
             pace,
             sources: BTreeMap::new(),
             gateways: BTreeMap::new(),
+            destinations: BTreeMap::new(),
             flows: Vec::new(),
+            copies: Vec::new(),
             refused: BTreeMap::new(),
             started: Instant::now(),
             metrics,
@@ -108,7 +155,7 @@ impl Supervisor {
                 supervisor.refused.insert(task.name.clone(), reason);
             }
         }
-        if supervisor.flows.is_empty() {
+        if supervisor.flows.is_empty() && supervisor.copies.is_empty() {
             return Err(supervisor.nothing_runs());
         }
         Ok(Arc::new(supervisor))
@@ -128,36 +175,82 @@ impl Supervisor {
         permits: &Arc<dyn Permits>,
         adapters: &dyn Adapters,
     ) -> Result<(), String> {
-        let Destination::Gateway(gateway) = &task.destination else {
-            return Err(format!(
-                "it writes to the registry `{}`, and this version writes to gateways only",
-                task.destination.name()
-            ));
-        };
-        if task.mode == Mode::Bidirectional {
-            return Err("`mode: bidirectional` needs a registry at both ends".to_owned());
-        }
-        let gateway = self.gateway(gateway, adapters)?;
         let task = Arc::new(task.clone());
-        let source = self.source(&task, adapters)?;
-        self.flows.push(Flow::new(task, source, gateway, Arc::clone(permits), self.metrics.clone()));
+        match &task.destination {
+            Destination::Gateway(gateway) => {
+                let gateway = self.gateway(gateway, adapters)?;
+                let source = self.watched(&task.source, Arc::new(Matched(Arc::clone(&task))), adapters)?;
+                self.flows.push(Flow::new(task, source, gateway, Arc::clone(permits), self.metrics.clone()));
+            }
+            Destination::Registry(destination) => self.add_copies(&task, destination, permits, adapters)?,
+        }
         Ok(())
     }
 
-    fn source(
+    /// The directions of a task between two registries.
+    fn add_copies(
         &mut self,
         task: &Arc<config::Task>,
+        destination: &str,
+        permits: &Arc<dyn Permits>,
+        adapters: &dyn Adapters,
+    ) -> Result<(), String> {
+        let shared = Shared {
+            permits: Arc::clone(permits),
+            metrics: self.metrics.clone(),
+            owner: self.config.owner.clone(),
+            audit_interval: self.config.audit_interval,
+        };
+        let ends = (&self.config.registries[&task.source], &self.config.registries[destination]);
+        let ways = directions(task).map(|direction| Way::new(Arc::clone(task), direction, ends.0, ends.1));
+        let ways: Vec<Arc<Way>> = ways.map(Arc::new).collect();
+        for way in &ways {
+            self.destination(way.written(), adapters)?;
+        }
+        for way in ways {
+            let written = self.destination(way.written(), adapters)?;
+            self.watched(way.written(), Arc::new(Copied(Arc::clone(&way))), adapters)?;
+            let read = self.watched(way.read(), Arc::new(Carried(Arc::clone(&way))), adapters)?;
+            self.copies.push(CopyFlow::new(way, read, written, &shared));
+        }
+        Ok(())
+    }
+
+    fn destination(&mut self, name: &str, adapters: &dyn Adapters) -> Result<Arc<DestinationHandle>, String> {
+        if let Some(handle) = self.destinations.get(name) {
+            return Ok(Arc::clone(handle));
+        }
+        let form = adapters.destination(&self.config.registries[name])?;
+        let shown = self.registry(name, adapters)?;
+        let registry = &self.config.registries[name];
+        let handle = DestinationHandle::new(registry, form, shown, &self.config.owner);
+        self.destinations.insert(name.to_owned(), Arc::clone(&handle));
+        Ok(handle)
+    }
+
+    /// A registry in use, of which this is wanted besides.
+    fn watched(
+        &mut self,
+        name: &str,
+        wanted: Arc<dyn Interest>,
         adapters: &dyn Adapters,
     ) -> Result<Arc<SourceHandle>, String> {
-        if !self.sources.contains_key(&task.source) {
-            let registry = &self.config.registries[&task.source];
-            let source = adapters.source(registry)?;
-            let handle = SourceHandle::new(registry, self.rules(registry));
-            self.sources.insert(task.source.clone(), Watched { handle, source, tasks: Vec::new() });
+        let handle = self.registry(name, adapters)?;
+        let watched = self.sources.get_mut(name).ok_or("it is not configured")?;
+        watched.wanted.push(wanted);
+        Ok(handle)
+    }
+
+    fn registry(&mut self, name: &str, adapters: &dyn Adapters) -> Result<Arc<SourceHandle>, String> {
+        if let Some(watched) = self.sources.get(name) {
+            return Ok(Arc::clone(&watched.handle));
         }
-        let watched = self.sources.get_mut(&task.source).ok_or("its source is not configured")?;
-        watched.tasks.push(Arc::clone(task));
-        Ok(Arc::clone(&watched.handle))
+        let registry = &self.config.registries[name];
+        let source = adapters.source(registry)?;
+        let handle = SourceHandle::new(registry, self.rules(registry));
+        let watched = Watched { handle: Arc::clone(&handle), source, wanted: Vec::new() };
+        self.sources.insert(name.to_owned(), watched);
+        Ok(handle)
     }
 
     fn gateway(&mut self, name: &str, adapters: &dyn Adapters) -> Result<Arc<GatewayHandle>, String> {
@@ -212,10 +305,17 @@ impl Supervisor {
         }));
         let tended = self.gateways.values().filter(|gateway| self.writes_to(gateway));
         others.extend(tended.map(|gateway| tokio::spawn(keep_tended(Arc::clone(gateway), readers.clone()))));
+        let destinations = self.destinations.values();
+        others.extend(destinations.map(|it| tokio::spawn(Arc::clone(it).run(readers.clone()))));
         others.push(tokio::spawn(Arc::clone(self).report_every(readers.clone())));
         others.push(tokio::spawn(Arc::clone(self).check_gateways(readers.clone())));
-        let run = |flow: &Arc<Flow>| (Arc::clone(flow), tokio::spawn(Arc::clone(flow).run(stop.clone())));
-        Running { flows: self.flows.iter().map(run).collect(), stop, readers, others }
+        let flows = self.flows.iter().map(|flow| {
+            (Arc::clone(flow) as Arc<dyn Work>, tokio::spawn(Arc::clone(flow).run(stop.clone())))
+        });
+        let copies = self.copies.iter().map(|flow| {
+            (Arc::clone(flow) as Arc<dyn Work>, tokio::spawn(Arc::clone(flow).run(stop.clone())))
+        });
+        Running { workers: flows.chain(copies).collect(), stop, readers, others }
     }
 
     /// Whether any task may write to a gateway.
@@ -255,7 +355,8 @@ impl Supervisor {
                 Pace::Running => None,
                 Pace::OnePass { also } => also.clone(),
             };
-            let interest = Arc::new(TasksInterest::new(watched.tasks.clone(), also));
+            let named = also.map(|name| Arc::new(Named(name)) as Arc<dyn Interest>);
+            let interest = Arc::new(Together(watched.wanted.iter().cloned().chain(named).collect()));
             let handle = Arc::clone(&watched.handle);
             tokio::spawn(handle.run(Arc::clone(&watched.source), interest, stop.clone()))
         });
@@ -305,7 +406,8 @@ impl Supervisor {
 
     /// How far the first pass has come.
     pub fn progress(&self) -> PassProgress {
-        self.flows.iter().map(|flow| flow.progress()).fold(
+        let flows = self.flows.iter().map(|flow| flow.progress());
+        flows.chain(self.copies.iter().map(|flow| flow.progress())).fold(
             PassProgress { complete: true, ..PassProgress::default() },
             |sum, flow| PassProgress {
                 done: sum.done + flow.done,
@@ -332,11 +434,10 @@ impl Running {
         self.stop.cancel();
         let deadline = Instant::now() + grace;
         let mut cut_off = Vec::new();
-        for (flow, mut worker) in std::mem::take(&mut self.flows) {
+        for (flow, mut worker) in std::mem::take(&mut self.workers) {
             if tokio::time::timeout_at(deadline, &mut worker).await.is_err() {
                 worker.abort();
-                cut_off
-                    .extend(flow.busy().into_iter().map(|key| format!("{key} of task {}", flow.task.name)));
+                cut_off.extend(flow.busy().into_iter().map(|key| format!("{key} of task {}", flow.task())));
             }
         }
         self.readers.cancel();
@@ -348,7 +449,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.flows.iter().for_each(|(_, worker)| worker.abort());
+        self.workers.iter().for_each(|(_, worker)| worker.abort());
         self.others.iter().for_each(JoinHandle::abort);
     }
 }

@@ -135,6 +135,11 @@ pub trait Destination: Send + Sync + 'static {
         self.as_shown(copy) != *standing
     }
 
+    /// For how long after a write its readers may still be shown what stood before.
+    fn shows_within(&self) -> Duration {
+        Duration::from_secs(5)
+    }
+
     /// How many services may be written at the same time.
     fn width(&self) -> usize;
 

@@ -173,6 +173,11 @@ impl View {
         names.filter(|_| !listed).map(|names| Reading { snapshot: absent(), arrived: names.listed, listed })
     }
 
+    /// Whether the registry was seen to have no such namespace.
+    pub fn lacks_namespace(&self, namespace: &str) -> bool {
+        self.lock().namespaces.as_ref().is_some_and(|namespaces| !namespaces.contains(namespace))
+    }
+
     /// Every service that has been read or is listed.
     pub fn services(&self) -> BTreeSet<ServiceKey> {
         let state = self.lock();
@@ -320,6 +325,7 @@ mod tests {
         assert!(!view.progress().borrow().complete);
         assert!(view.reading(&ServiceKey::new("n", "b")).unwrap().snapshot.instances.is_empty());
         assert!(view.reading(&ServiceKey::new("m", "b")).is_none(), "its namespace was never listed");
+        assert!(view.lacks_namespace("m") && !view.lacks_namespace("n"));
         view.publish(shown("a", &["x"]));
         let progress = *view.progress().borrow();
         assert_eq!(progress, Progress { read: 1, named: 1, complete: true, settled: true });

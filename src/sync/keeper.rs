@@ -32,15 +32,19 @@ impl Keeper {
         Self { period, next: BTreeMap::new(), order: BTreeSet::new(), last: None, credit: 0.0 }
     }
 
-    /// These copies stand; all others are forgotten.
-    pub fn keep(&mut self, now: Time, copies: &BTreeSet<CopyId>) {
-        let gone: Vec<CopyId> = self.next.keys().filter(|copy| !copies.contains(*copy)).cloned().collect();
-        for copy in gone {
-            self.forget(&copy);
+    /// The copies of one service that stand; it has no others.
+    pub fn keep(&mut self, now: Time, key: &ServiceKey, addresses: &BTreeSet<Address>) {
+        let first = (key.clone(), Address::new("", 0));
+        let known = self.next.range(first..).map(|(copy, _)| copy);
+        let known: BTreeSet<CopyId> = known.take_while(|(service, _)| service == key).cloned().collect();
+        let standing: BTreeSet<CopyId> =
+            addresses.iter().map(|address| (key.clone(), address.clone())).collect();
+        for gone in known.difference(&standing) {
+            self.forget(gone);
         }
-        for copy in copies.iter().filter(|copy| !self.next.contains_key(*copy)).cloned().collect::<Vec<_>>() {
-            let at = self.moment_after(now, &copy);
-            self.schedule(copy, at);
+        for new in standing.difference(&known) {
+            let at = self.moment_after(now, new);
+            self.schedule(new.clone(), at);
         }
     }
 
@@ -149,9 +153,21 @@ mod tests {
         (each_second, longest)
     }
 
+    /// These copies stand, and no others.
+    fn keep(keeper: &mut Keeper, now: Time, copies: &BTreeSet<CopyId>) {
+        let mut services: BTreeMap<ServiceKey, BTreeSet<Address>> = BTreeMap::new();
+        services.extend(keeper.next.keys().map(|(key, _)| (key.clone(), BTreeSet::new())));
+        for (key, address) in copies {
+            services.entry(key.clone()).or_default().insert(address.clone());
+        }
+        for (key, addresses) in services {
+            keeper.keep(now, &key, &addresses);
+        }
+    }
+
     fn full(count: usize) -> Keeper {
         let mut keeper = Keeper::new(PERIOD);
-        keeper.keep(Time::default(), &copies(count));
+        keep(&mut keeper, Time::default(), &copies(count));
         keeper
     }
 
@@ -186,12 +202,12 @@ mod tests {
         let mut keeper = full(10);
         let before = keeper.next.clone();
         let fewer: BTreeSet<CopyId> = copies(4);
-        keeper.keep(Time(Duration::from_secs(1)), &fewer);
+        keep(&mut keeper, Time(Duration::from_secs(1)), &fewer);
         assert_eq!(keeper.len(), 4);
         assert!(keeper.next.iter().all(|(copy, at)| before[copy] == *at));
         let (each_second, _) = run(&mut keeper, 21, 0..0);
         assert!(each_second.iter().sum::<usize>() <= 8);
-        keeper.keep(Time(Duration::from_secs(30)), &BTreeSet::new());
+        keep(&mut keeper, Time(Duration::from_secs(30)), &BTreeSet::new());
         assert!(keeper.is_empty() && keeper.due(Time(Duration::from_secs(90))).is_empty());
     }
 }

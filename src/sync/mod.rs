@@ -9,13 +9,17 @@
 mod keeper;
 mod mark;
 mod names;
+mod pending;
 mod rule;
 #[cfg(test)]
 mod tests;
 mod turn;
+mod way;
 
 pub use keeper::{CopyId, Keeper};
 pub use mark::{Holder, Mark};
 pub use names::{Names, Unnamed, Words};
+pub use pending::Pending;
 pub use rule::{AtDestination, AtSource, Outcome};
 pub use turn::{HeldCopy, Inputs, Turn, turn};
+pub use way::{Direction, Way};

@@ -23,7 +23,7 @@ const REGISTRIES: usize = 3;
 const FORGETFUL: usize = 2;
 
 /// Copies stand as they were put, with ids of their own. Nothing is written through it.
-struct Form;
+pub(super) struct Form;
 
 #[async_trait]
 impl Destination for Form {
@@ -171,6 +171,7 @@ impl World {
             weight: Upkeep::Kept,
             source: Some(&self.process.seen[from]),
             source_key: &key(),
+            name_is_lost: false,
             destination: Some(&self.process.seen[to]),
             key: &key(),
             form: &Form,

@@ -7,7 +7,7 @@ use super::mark::{Holder, Mark};
 use super::rule::{AtDestination, AtSource, Outcome};
 use crate::config::{Group, Upkeep};
 use crate::guard::{Guard, Held, HoldReason, Time, Verdict};
-use crate::model::{Address, Instance, ServiceKey, Snapshot};
+use crate::model::{Address, Instance, ServiceKey, Snapshot, marks};
 use crate::registries::{Change, Destination, InstanceCopy};
 
 /// What a turn is decided on.
@@ -24,6 +24,8 @@ pub struct Inputs<'a> {
     pub source: Option<&'a Snapshot>,
     /// The service in the source's words.
     pub source_key: &'a ServiceKey,
+    /// The destination's name of the service does not lead back to the source's, so each copy tells it.
+    pub name_is_lost: bool,
     /// What the destination last showed; `None` while it was never read.
     pub destination: Option<&'a Snapshot>,
     /// The service in the destination's words.
@@ -172,6 +174,9 @@ impl Sides<'_> {
         instance.attributes.remove("id");
         instance.healthy |= self.health_is_doubtful(address);
         self.inputs.mark.stamp(&mut instance.metadata);
+        if self.inputs.name_is_lost {
+            instance.metadata.insert(marks::SERVICE.to_owned(), self.inputs.source_key.service.clone());
+        }
         Some(self.marked(instance))
     }
 

@@ -85,7 +85,7 @@ async fn a_group_of_which_the_last_instance_is_held_stays() {
     register(&stage, &["1"]);
     deployment
         .until("it is held", |status| {
-            status.tasks[0].held.iter().any(|held| held.upstream == "r.default.orders.2")
+            status.tasks[0].held.iter().any(|held| held.upstream.as_deref() == Some("r.default.orders.2"))
         })
         .await;
     tokio::time::sleep(std::time::Duration::from_millis(600)).await;

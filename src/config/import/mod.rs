@@ -5,15 +5,12 @@ mod mse_written;
 pub(super) mod polaris_sync;
 mod polaris_written;
 
-use std::time::Duration;
-
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use super::{
     check::{Manners, check},
     mistakes::Findings,
-    model::{KongTemplates, MatchEntry, Selector},
     tree::{self, Node},
 };
 
@@ -24,18 +21,4 @@ fn read_as<T: JsonSchema + DeserializeOwned>(root: &mut Node, findings: &mut Fin
     let no_files = |_: &str| Err("other tools' documents have no such files".to_owned());
     let checked = check(root, &schema, Manners::Lenient, &no_files, findings);
     serde_json::from_value(checked).ok()
-}
-
-/// An entry that has only what every foreign entry has.
-fn entry(select: Selector, hold: Duration) -> MatchEntry {
-    MatchEntry {
-        select,
-        exclude: Vec::new(),
-        groups: Vec::new(),
-        kong: KongTemplates::default(),
-        route: None,
-        hold,
-        group_by: None,
-        split: None,
-    }
 }

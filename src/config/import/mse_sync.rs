@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 
 use super::{
-    entry,
     mse_written::{self as written, Carried, Cluster, ClusterType},
     read_as,
 };
@@ -12,8 +11,8 @@ use crate::config::{
     compile::{AUDIT_INTERVAL, DEFAULT_LISTEN, Ends, PROBE_INTERVAL, PROBE_TIMEOUT, REPORT_INTERVAL},
     mistakes::{Findings, Path},
     model::{
-        Admin, Config, Copying, Destination, Dialect, HealthCheck, Mode, Registry, RegistryKind, Report,
-        Selector, Task,
+        Admin, Config, Copying, Destination, Dialect, HealthCheck, MatchEntry, Mode, Registry, RegistryKind,
+        Report, Selector, Task,
     },
     names::{is, items, shown},
     pattern::Pattern,
@@ -89,8 +88,9 @@ fn compile_task(name: String, written: written::Task, ends: &Ends) -> Task {
         names => names.iter().map(Pattern::literal).collect(),
     };
     let entries = namespaces.into_iter();
-    let matches =
-        entries.map(|namespace| entry(Selector { namespace, service: service.clone() }, hold)).collect();
+    let matches = entries
+        .map(|namespace| MatchEntry::of(Selector { namespace, service: service.clone() }, hold))
+        .collect();
     let mode = match written.mode {
         written::Mode::Unidirectional => Mode::Unidirectional,
         written::Mode::Bidirectional => Mode::Bidirectional,

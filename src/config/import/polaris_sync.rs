@@ -11,7 +11,6 @@ mod verify;
 use std::time::Duration;
 
 use super::{
-    entry,
     polaris_written::{self as written, Endpoint, EndpointType, MethodType, ReportType},
     read_as,
 };
@@ -129,7 +128,7 @@ fn match_entry(written: written::Match, kind: RegistryKind, hold: Duration) -> M
     let namespace = Pattern::literal(kind.namespace(&written.namespace));
     let select = Selector { namespace, service: Pattern::literal(written.service) };
     let groups = written.groups.into_iter().map(group).filter(|group| !is_implied(group)).collect();
-    MatchEntry { groups, ..entry(select, hold) }
+    MatchEntry { groups, ..MatchEntry::of(select, hold) }
 }
 
 fn group(written: written::Group) -> Group {

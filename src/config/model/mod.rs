@@ -264,6 +264,20 @@ pub struct MatchEntry {
 }
 
 impl MatchEntry {
+    /// An entry that says no more than what it selects.
+    pub(crate) fn of(select: Selector, hold: Duration) -> Self {
+        Self {
+            select,
+            exclude: Vec::new(),
+            groups: Vec::new(),
+            kong: KongTemplates::default(),
+            route: None,
+            hold,
+            group_by: None,
+            split: None,
+        }
+    }
+
     /// Whether this entry selects the service and none of its own excludes does.
     #[must_use]
     pub fn fits(&self, namespace: &str, service: &str) -> bool {

@@ -206,7 +206,7 @@ impl Flow {
                 self.keys.changed(&key, now, arrived);
                 self.queue.wake(key, now);
             }
-            SourceEvent::Service(_) => {}
+            SourceEvent::Service(_) | SourceEvent::Restarted => {}
             SourceEvent::Judge => self.wake_held(),
         }
     }

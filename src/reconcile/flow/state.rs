@@ -10,13 +10,10 @@ use tokio::time::Instant;
 use super::Outcome;
 use crate::model::ServiceKey;
 use crate::project::Note;
+use crate::reconcile::backoff::Backoff;
 use crate::reconcile::status::WithheldCounts;
 use crate::reconcile::turn::HeldTarget;
 use crate::reconcile::window::Window;
-
-/// The longest wait between two tries of a service that fails.
-const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
-const SHORTEST_BACKOFF: Duration = Duration::from_millis(200);
 
 /// How one service stands, for status.
 #[derive(Clone, Debug, Default)]
@@ -50,7 +47,7 @@ struct KeyState {
     /// When the change arrived that the turns under way carry.
     carried: Option<Instant>,
     begun: Option<Instant>,
-    failures: u32,
+    backoff: Backoff,
     status: KeyStatus,
 }
 
@@ -194,7 +191,7 @@ impl Keys {
 impl KeyState {
     fn note_failure(&mut self, key: &ServiceKey, outcome: &Outcome) -> Option<Instant> {
         let Some((message, retry)) = &outcome.failure else {
-            self.failures = 0;
+            self.backoff.reset();
             self.status.error = None;
             return None;
         };
@@ -205,13 +202,7 @@ impl KeyState {
             );
         }
         self.status.error = Some(message.clone());
-        self.failures = (self.failures + 1).min(16);
-        let backoff = (SHORTEST_BACKOFF * 2_u32.pow(self.failures - 1)).min(LONGEST_BACKOFF);
-        match retry {
-            Retry::Never => None,
-            Retry::ReadAgain => Some(Instant::now() + backoff),
-            Retry::Backoff(at_least) => Some(Instant::now() + backoff.max(at_least.unwrap_or_default())),
-        }
+        self.backoff.failed(*retry)
     }
 
     /// The window is over when removals were carried out after it; otherwise answers when they may be.

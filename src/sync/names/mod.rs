@@ -18,7 +18,7 @@ use std::fmt;
 use grammar::Grammar;
 use plain::{Group, Plain};
 
-use crate::config::{RegistryKind, Rename};
+use crate::config::{Registry, RegistryKind, Rename};
 use crate::model::ServiceKey;
 
 /// The group in which Nacos has what isn't said to be in any.
@@ -100,6 +100,16 @@ impl fmt::Display for Unnamed {
 }
 
 impl Words {
+    /// Those of a configured registry.
+    pub fn of(registry: &Registry) -> Self {
+        let namespace = match (registry.kind, registry.namespaces.as_slice()) {
+            (RegistryKind::Nacos, _) => "empty_ns",
+            (kind, [label]) if kind.has_one_namespace() => label,
+            _ => "default",
+        };
+        Self { kind: registry.kind, namespace: namespace.to_owned(), keep_case: registry.keep_case }
+    }
+
     /// The default namespace has several spellings in documents.
     fn is_default(&self, namespace: &str) -> bool {
         let spellings: &[&str] = match self.kind {

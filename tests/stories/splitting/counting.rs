@@ -38,7 +38,7 @@ async fn what_is_held_keeps_counting_in_its_group() {
     let deployment = stage.ready(&split).await;
     deployment
         .until("both are held", |status| {
-            status.tasks[0].held.iter().filter(|held| held.upstream == SPLIT).count() == 2
+            status.tasks[0].held.iter().filter(|held| held.upstream.as_deref() == Some(SPLIT)).count() == 2
         })
         .await;
     deployment.after_audits(2).await;

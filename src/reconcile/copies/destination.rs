@@ -1,0 +1,249 @@
+//! A registry in use as a destination: what it shows with what was written to it since, and the renewal of the copies in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use crate::config;
+use crate::guard::Time;
+use crate::model::{Address, ServiceKey, Snapshot};
+use crate::reconcile::source::{SourceEvent, SourceHandle};
+use crate::registries::{Change, Destination, InstanceCopy, Life, Renewed, WriteError, Written};
+use crate::sync::{CopyId, Keeper, Mark, Pending};
+
+/// How often it is looked which copies are due to be renewed.
+const TICK: Duration = Duration::from_millis(100);
+
+/// A registry in use as a destination, shared by all tasks that write to it.
+pub struct DestinationHandle {
+    /// What its readers see.
+    pub(super) shown: Arc<SourceHandle>,
+    pub(super) form: Arc<dyn Destination>,
+    /// The namespaces that its configuration leaves us; empty when all.
+    allowed: BTreeSet<String>,
+    /// Whose copies are kept alive: the deployment, and its running tasks.
+    owner: String,
+    tasks: Mutex<BTreeSet<String>>,
+    pending: Mutex<Pending>,
+    keeper: Mutex<Keeper>,
+    losses: Mutex<Vec<mpsc::UnboundedSender<ServiceKey>>>,
+    /// Why the last renewals failed.
+    trouble: Mutex<Option<String>>,
+}
+
+/// Why a service can't be written to at present.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Blocked {
+    /// It, or something around it, can't be read.
+    Unknown(String),
+    /// The configuration leaves its namespace out.
+    LeftOut,
+}
+
+impl DestinationHandle {
+    /// A handle for a configured registry that `shown` watches; [`DestinationHandle::run`] keeps the copies in it alive.
+    pub(in crate::reconcile) fn new(
+        registry: &config::Registry,
+        form: Arc<dyn Destination>,
+        shown: Arc<SourceHandle>,
+        owner: &str,
+    ) -> Arc<Self> {
+        let period = match form.life() {
+            Life::Lease { renew_every, .. } => renew_every,
+            Life::Permanent => Duration::MAX,
+        };
+        Arc::new(Self {
+            shown,
+            form,
+            allowed: registry.namespaces.iter().cloned().collect(),
+            owner: owner.to_owned(),
+            tasks: Mutex::default(),
+            pending: Mutex::default(),
+            keeper: Mutex::new(Keeper::new(period)),
+            losses: Mutex::default(),
+            trouble: Mutex::default(),
+        })
+    }
+
+    /// The registry's configured name.
+    pub fn name(&self) -> &str {
+        &self.shown.name
+    }
+
+    /// A task's copies are kept alive from now on.
+    pub(super) fn keep_copies_of(&self, task: &str) {
+        lock(&self.tasks).insert(task.to_owned());
+    }
+
+    /// Services in which a copy was found lost that is still shown.
+    pub(super) fn losses(&self) -> mpsc::UnboundedReceiver<ServiceKey> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        lock(&self.losses).push(sender);
+        receiver
+    }
+
+    /// Why the last renewals failed, in the registry's or the network's words.
+    pub fn trouble(&self) -> Option<String> {
+        lock(&self.trouble).clone()
+    }
+
+    /// How many copies are kept alive.
+    pub fn kept(&self) -> usize {
+        lock(&self.keeper).len()
+    }
+
+    /// What stands for a service: what is shown, and what was written since. `None` while it was never read.
+    pub(super) fn standing(&self, key: &ServiceKey) -> Option<Arc<Snapshot>> {
+        let shown = self.last_shown(key)?;
+        let (now, mut pending) = (self.shown.time(), lock(&self.pending));
+        pending.settle(now, &shown, self.form.as_ref());
+        Some(pending.foresee(now, &shown).map_or(shown, Arc::new))
+    }
+
+    /// A namespace that isn't there yet holds nothing, and is made by the first write.
+    fn last_shown(&self, key: &ServiceKey) -> Option<Arc<Snapshot>> {
+        let view = self.shown.view();
+        let absent = || view.lacks_namespace(&key.namespace).then(|| Arc::new(Snapshot::empty(key.clone())));
+        view.reading(key).map(|reading| reading.snapshot).or_else(absent)
+    }
+
+    /// When what was written to a service has had its time to be shown.
+    pub(super) fn pending_until(&self, key: &ServiceKey) -> Option<Time> {
+        lock(&self.pending).until(key)
+    }
+
+    /// Why a service can't be written to at present.
+    pub(super) fn blocked(&self, key: &ServiceKey) -> Option<Blocked> {
+        if !self.allowed.is_empty() && !self.allowed.contains(&key.namespace) {
+            return Some(Blocked::LeftOut);
+        }
+        self.shown.view().unknown(key).map(|unknown| Blocked::Unknown(unknown.reason))
+    }
+
+    /// Carries out changes to one service, an outcome for each.
+    pub(super) async fn write(
+        &self,
+        key: &ServiceKey,
+        changes: &[Change],
+    ) -> Vec<Result<Written, WriteError>> {
+        let outcomes = self.form.write(key, changes).await;
+        let (now, mut pending) = (self.shown.time(), lock(&self.pending));
+        for (change, outcome) in changes.iter().zip(&outcomes) {
+            if *outcome == Ok(Written::Done) {
+                pending.wrote(now, change, self.form.as_ref());
+            }
+            if let (Change::Remove(copy), Ok(_)) = (change, outcome) {
+                lock(&self.keeper).forget(&(key.clone(), copy.instance.address.clone()));
+            }
+        }
+        outcomes
+    }
+
+    /// Keeps the copies alive and looks after the registry until `stop`.
+    pub(in crate::reconcile) async fn run(self: Arc<Self>, stop: CancellationToken) {
+        tokio::join!(self.form.tend(stop.clone()), stop.run_until_cancelled(self.keep()));
+    }
+
+    async fn keep(&self) {
+        let mut events = self.shown.subscribe();
+        self.shown.view().services().iter().for_each(|key| self.follow(key));
+        let renews = matches!(self.form.life(), Life::Lease { .. });
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                Some(event) = events.recv() => match event {
+                    SourceEvent::Service(key) => self.follow(&key),
+                    SourceEvent::Restarted => lock(&self.pending).clear(),
+                    SourceEvent::Judge => {}
+                },
+                _ = ticks.tick(), if renews => self.renew_due().await,
+            }
+        }
+    }
+
+    /// Renews from now on what a service shows of ours.
+    fn follow(&self, key: &ServiceKey) {
+        let addresses: BTreeSet<Address> =
+            self.ours(key).into_iter().map(|copy| copy.instance.address).collect();
+        lock(&self.keeper).keep(self.shown.time(), key, &addresses);
+    }
+
+    /// The copies of running tasks that a service shows.
+    fn ours(&self, key: &ServiceKey) -> Vec<InstanceCopy> {
+        let Some(snapshot) = self.shown.view().reading(key).map(|reading| reading.snapshot) else {
+            return Vec::new();
+        };
+        let tasks = lock(&self.tasks);
+        let is_ours = |mark: &Mark| mark.owner == self.owner && tasks.contains(&mark.task);
+        let copies = snapshot.copies.values().flatten().filter_map(|copy| {
+            let mark = Mark::read(&copy.metadata).filter(is_ours)?;
+            Some(InstanceCopy { key: key.clone(), mark, instance: copy.clone() })
+        });
+        copies.collect()
+    }
+
+    async fn renew_due(&self) {
+        let due = lock(&self.keeper).due(self.shown.time());
+        if due.is_empty() {
+            return;
+        }
+        let copies = self.copies(&due);
+        let outcomes = self.form.renew(&copies).await;
+        let mut failure = None;
+        for (copy, outcome) in copies.iter().zip(outcomes) {
+            match outcome {
+                Ok(Renewed::Alive) => {}
+                Ok(Renewed::Lost) => self.lost(copy),
+                Err(error) => failure = Some(error.message),
+            }
+        }
+        self.note_trouble(failure);
+    }
+
+    fn copies(&self, ids: &[CopyId]) -> Vec<InstanceCopy> {
+        let mut addresses: BTreeMap<&ServiceKey, BTreeSet<&Address>> = BTreeMap::new();
+        for (key, address) in ids {
+            addresses.entry(key).or_default().insert(address);
+        }
+        let copies = addresses.into_iter().flat_map(|(key, due)| {
+            let ours = self.ours(key).into_iter();
+            ours.filter(move |copy| due.contains(&copy.instance.address))
+        });
+        copies.collect()
+    }
+
+    fn lost(&self, copy: &InstanceCopy) {
+        tracing::info!(
+            registry = %self.name(), task = %copy.mark.task, service = %copy.key, address = %copy.instance.address,
+            "the registry has lost a copy: it is put again"
+        );
+        lock(&self.pending).lost(self.shown.time(), copy, self.form.as_ref());
+        lock(&self.losses).retain(|told| told.send(copy.key.clone()).is_ok());
+    }
+
+    fn note_trouble(&self, failure: Option<String>) {
+        let before = std::mem::replace(&mut *lock(&self.trouble), failure.clone());
+        let lives = match self.form.life() {
+            Life::Lease { expires_after, .. } => expires_after,
+            Life::Permanent => return,
+        };
+        match (before, failure) {
+            (None, Some(reason)) => tracing::warn!(
+                registry = %self.name(), %reason,
+                "copies can't be renewed; that is tried on, and if it lasts the registry drops each of them {lives:?} after its last renewal"
+            ),
+            (Some(_), None) => tracing::info!(registry = %self.name(), "copies are renewed again"),
+            _ => {}
+        }
+    }
+}
+
+/// Nothing that is done under these locks panics half-way.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

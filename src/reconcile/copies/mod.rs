@@ -1,0 +1,345 @@
+//! A running direction of a task between two registries: events of both wake its services, workers take them one at a time, each
+//! turn is decided anew and carried out.
+//!
+//! ```text
+//!  SourceHandle of the registry that is read ───┐
+//!                                               ├─events─▶ CopyFlow: queue ─▶ look (pure rule) ─▶ write ─▶ DestinationHandle
+//!  SourceHandle of the one that is written ─────┘                                                   │  (what pends, renewals)
+//!        ▲                                                                                          ▼
+//!        └──────────────────────────── what its readers see ◀──────────────────────────────── the registry
+//! ```
+//!
+//! Services go by their names in the registry that is written, where two of them may never be one.
+
+mod destination;
+mod interest;
+mod state;
+mod status;
+mod turns;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures::stream::{FuturesUnordered, StreamExt as _};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+pub use destination::DestinationHandle;
+use destination::lock;
+pub(super) use interest::{Carried, Copied};
+use state::Keys;
+pub use state::{CopyOutcome, CopyStatus};
+pub(super) use status::status;
+pub use turns::Look;
+
+use super::metrics::Metrics;
+use super::permit::Permits;
+use super::progress::PassProgress;
+use super::queue::Queue;
+use super::source::{SourceEvent, SourceHandle};
+use crate::config::OnStop;
+use crate::model::{Address, Instance, ServiceKey, Snapshot, marks};
+use crate::registries::{Change, InstanceCopy};
+use crate::sync::{Holder, Mark, Way};
+
+/// A running direction of a task between two registries.
+pub struct CopyFlow {
+    /// What is carried, and what it is called.
+    pub way: Arc<Way>,
+    /// The registry that is read.
+    pub source: Arc<SourceHandle>,
+    /// The registry that is written.
+    pub destination: Arc<DestinationHandle>,
+    mark: Mark,
+    keys: Keys,
+    queue: Queue<ServiceKey>,
+    /// The services of the source that go under one name at the destination; more than one where capitals are lost.
+    sources: Mutex<BTreeMap<ServiceKey, BTreeSet<ServiceKey>>>,
+    /// Services of the source that have no name at the destination, with the reason.
+    unnamed: Mutex<BTreeMap<ServiceKey, String>>,
+    /// Services of which the guard knows what stood before.
+    stocked: Mutex<BTreeSet<ServiceKey>>,
+    permits: Arc<dyn Permits>,
+    metrics: Metrics,
+    audit_interval: Option<Duration>,
+    changes: AtomicU64,
+}
+
+/// What every flow of a program shares.
+pub struct Shared {
+    /// Who may write.
+    pub permits: Arc<dyn Permits>,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// The deployment.
+    pub owner: String,
+    /// Time between two audits; none when there are none.
+    pub audit_interval: Option<Duration>,
+}
+
+impl CopyFlow {
+    /// A flow; [`CopyFlow::run`] starts it.
+    pub fn new(
+        way: Arc<Way>,
+        source: Arc<SourceHandle>,
+        destination: Arc<DestinationHandle>,
+        shared: &Shared,
+    ) -> Arc<Self> {
+        let task = way.task().name.clone();
+        destination.keep_copies_of(&task);
+        let mark = Mark { origin: way.read().to_owned(), owner: shared.owner.clone(), task };
+        Arc::new(Self {
+            way,
+            source,
+            destination,
+            mark,
+            keys: Keys::default(),
+            queue: Queue::default(),
+            sources: Mutex::default(),
+            unnamed: Mutex::default(),
+            stocked: Mutex::default(),
+            permits: Arc::clone(&shared.permits),
+            metrics: shared.metrics.clone(),
+            audit_interval: shared.audit_interval,
+            changes: AtomicU64::new(0),
+        })
+    }
+
+    /// The mark of its copies.
+    pub fn mark(&self) -> &Mark {
+        &self.mark
+    }
+
+    /// Runs until `stop`: then no new turn begins, and the call returns when those under way have ended and the copies are
+    /// withdrawn, where the task wants that.
+    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        let (read, written) = (self.source.subscribe(), self.destination.shown.subscribe());
+        self.wake_all();
+        tokio::join!(self.work(), self.pump(read, written, &stop));
+        if self.way.task().copying.on_stop == OnStop::Withdraw {
+            self.withdraw().await;
+        }
+    }
+
+    async fn pump(
+        &self,
+        mut read: mpsc::UnboundedReceiver<SourceEvent>,
+        mut written: mpsc::UnboundedReceiver<SourceEvent>,
+        stop: &CancellationToken,
+    ) {
+        let mut losses = self.destination.losses();
+        let mut audits = interval(self.audit_interval.unwrap_or(Duration::from_secs(1)));
+        audits.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break self.queue.close(),
+                Some(event) = read.recv() => self.on_read(&event),
+                Some(event) = written.recv() => self.on_written(event),
+                Some(key) = losses.recv() => self.queue.wake(key, Instant::now()),
+                _ = audits.tick(), if self.audit_interval.is_some() => self.wake_all(),
+            }
+        }
+    }
+
+    fn on_read(&self, event: &SourceEvent) {
+        match event {
+            SourceEvent::Service(key) => {
+                let Some(there) = self.assign(key) else { return };
+                let now = Instant::now();
+                let arrived = self.source.view().reading(key).map_or(now, |reading| reading.arrived);
+                self.keys.changed(&there, now, arrived);
+                self.queue.wake(there, now);
+            }
+            SourceEvent::Judge | SourceEvent::Restarted => self.wake_waiting(),
+        }
+    }
+
+    fn on_written(&self, event: SourceEvent) {
+        match event {
+            SourceEvent::Service(key) if self.concerns(&key) => {
+                let now = Instant::now();
+                self.keys.changed(&key, now, now);
+                self.queue.wake(key, now);
+            }
+            SourceEvent::Service(_) => {}
+            SourceEvent::Judge | SourceEvent::Restarted => self.wake_waiting(),
+        }
+    }
+
+    /// Notes what a service of the source is called at the destination; `None` when it is not carried.
+    fn assign(&self, key: &ServiceKey) -> Option<ServiceKey> {
+        self.way.entry(key)?;
+        match self.way.there(key) {
+            Ok(there) => {
+                lock(&self.sources).entry(there.clone()).or_default().insert(key.clone());
+                Some(there)
+            }
+            Err(reason) => {
+                let told = lock(&self.unnamed).insert(key.clone(), reason.to_string());
+                if told.is_none() {
+                    let (task, to) = (&self.way.task().name, self.way.written());
+                    tracing::warn!(%task, service = %key, registry = to, %reason, "the service is not carried: it has no name there");
+                }
+                None
+            }
+        }
+    }
+
+    /// Whether anything of the task's may stand for this service of the destination.
+    fn concerns(&self, key: &ServiceKey) -> bool {
+        lock(&self.sources).contains_key(key) || self.way.may_hold(key)
+    }
+
+    /// What a service of the destination is called at the source: by the services that are there, by what its copies say, or by
+    /// its name.
+    fn source_key(&self, key: &ServiceKey, standing: &Snapshot) -> Option<ServiceKey> {
+        let copied =
+            self.our_copies(standing).find_map(|copy| copy.instance.metadata.get(marks::SERVICE).cloned());
+        let by_name = self.way.back(key).ok();
+        let incumbent = match (copied, by_name) {
+            (Some(service), Some(by_name)) => Some(ServiceKey { service, ..by_name }),
+            (_, by_name) => by_name,
+        };
+        let sources = lock(&self.sources);
+        let there = sources.get(key);
+        match (there, incumbent) {
+            (Some(there), Some(incumbent)) if there.contains(&incumbent) => Some(incumbent),
+            (Some(there), incumbent) => there.first().cloned().or(incumbent),
+            (None, incumbent) => incumbent,
+        }
+    }
+
+    /// Our copies of a service.
+    fn our_copies(&self, standing: &Snapshot) -> impl Iterator<Item = InstanceCopy> {
+        let ours = |copy: &&Instance| self.mark.holder(&standing.key, copy) == Holder::Ours;
+        let copies: Vec<InstanceCopy> = standing
+            .copies
+            .values()
+            .flatten()
+            .filter(ours)
+            .map(|copy| InstanceCopy {
+                key: standing.key.clone(),
+                mark: self.mark.clone(),
+                instance: copy.clone(),
+            })
+            .collect();
+        copies.into_iter()
+    }
+
+    fn our_addresses(&self, standing: &Snapshot) -> BTreeSet<Address> {
+        self.our_copies(standing).map(|copy| copy.instance.address).collect()
+    }
+
+    fn is_first_look(&self, key: &ServiceKey) -> bool {
+        lock(&self.stocked).insert(key.clone())
+    }
+
+    /// Every service that the source shows and the task carries, by its name at the destination.
+    pub fn carried_keys(&self) -> BTreeSet<ServiceKey> {
+        self.source.view().services().iter().filter_map(|key| self.assign(key)).collect()
+    }
+
+    /// Every service that may have to be looked at, by its name at the destination.
+    pub fn all_keys(&self) -> BTreeSet<ServiceKey> {
+        let mut keys = self.carried_keys();
+        keys.extend(self.destination.shown.view().services().into_iter().filter(|key| self.concerns(key)));
+        keys
+    }
+
+    fn wake_all(&self) {
+        let now = Instant::now();
+        for key in self.all_keys() {
+            self.queue.wake(key, now);
+        }
+    }
+
+    fn wake_waiting(&self) {
+        let now = Instant::now();
+        for key in self.keys.waiting_for_judgement() {
+            self.queue.wake(key, now);
+        }
+    }
+
+    /// Takes one key after the other, and so many at the same time as the destination wants.
+    async fn work(&self) {
+        let width = self.destination.form.width();
+        let mut turns = FuturesUnordered::new();
+        loop {
+            tokio::select! {
+                next = self.queue.next(), if turns.len() < width => match next {
+                    Some(key) => turns.push(self.take(key)),
+                    None => break,
+                },
+                Some(()) = turns.next() => {}
+            }
+        }
+        while turns.next().await.is_some() {}
+    }
+
+    async fn take(&self, key: ServiceKey) {
+        self.reconcile(&key).await;
+        self.queue.done(&key);
+    }
+
+    /// Removes every copy of the task's. What can't be removed ends by itself, or is found by the next start.
+    async fn withdraw(&self) {
+        let mut failed = 0;
+        for key in self.all_keys() {
+            let Some(standing) = self.destination.standing(&key) else { continue };
+            let removals: Vec<Change> = self.our_copies(&standing).map(Change::Remove).collect();
+            if !removals.is_empty() {
+                let outcomes = self.destination.write(&key, &removals).await;
+                failed += outcomes.iter().filter(|outcome| outcome.is_err()).count();
+            }
+        }
+        if failed > 0 {
+            tracing::warn!(
+                task = %self.way.task().name, registry = self.way.written(), failed,
+                "copies could not be withdrawn; they end by themselves where the registry lets them, or the next start finds them"
+            );
+        }
+    }
+
+    /// How far the first pass has come.
+    pub fn progress(&self) -> PassProgress {
+        let keys = self.carried_keys();
+        let settled = |source: &SourceHandle| source.view().progress().borrow().settled;
+        let statuses = self.keys.statuses();
+        let done = keys.iter().filter(|key| statuses.get(key).is_some_and(|status| status.done)).count();
+        let unreadable = keys.iter().filter(|key| self.is_unreadable(key)).count();
+        let complete =
+            settled(&self.source) && settled(&self.destination.shown) && done + unreadable >= keys.len();
+        PassProgress { done, all: keys.len(), changes: self.changes.load(Ordering::Relaxed), complete }
+    }
+
+    /// Whether a service was tried and cannot be read at one of the two ends.
+    fn is_unreadable(&self, key: &ServiceKey) -> bool {
+        let unread = |source: &SourceHandle, key: &ServiceKey| {
+            source.view().reading(key).is_none() && source.view().unknown(key).is_some()
+        };
+        unread(&self.destination.shown, key) || self.way.back(key).is_ok_and(|key| unread(&self.source, &key))
+    }
+
+    /// How every service stands, by its name at the destination.
+    pub fn statuses(&self) -> BTreeMap<ServiceKey, CopyStatus> {
+        self.keys.statuses()
+    }
+
+    /// Services of the source that have no name at the destination, with the reason.
+    pub fn unnamed(&self) -> BTreeMap<ServiceKey, String> {
+        lock(&self.unnamed).clone()
+    }
+
+    /// Services that are due and wait for a worker.
+    pub fn queued(&self) -> usize {
+        self.queue.depth().0
+    }
+
+    /// Services whose turn is under way.
+    pub fn busy(&self) -> Vec<ServiceKey> {
+        self.queue.busy()
+    }
+}

@@ -1,0 +1,115 @@
+//! How a task between two registries stands.
+
+use std::collections::BTreeMap;
+
+use super::CopyFlow;
+use super::state::CopyStatus;
+use crate::config;
+use crate::model::{Address, ServiceKey};
+use crate::reconcile::progress::PassProgress;
+use crate::reconcile::status::{DirectionStatus, HeldStatus, Problem, TaskStatus};
+use crate::registries::Change;
+use crate::sync::{HeldCopy, Outcome};
+
+/// How a task stands, its directions together.
+pub(in crate::reconcile) fn status<'f>(
+    task: &config::Task,
+    directions: impl Iterator<Item = &'f CopyFlow>,
+) -> TaskStatus {
+    directions.fold(TaskStatus::of(task, "running"), |status, flow| flow.add_to(status))
+}
+
+impl CopyFlow {
+    fn add_to(&self, status: TaskStatus) -> TaskStatus {
+        let progress = self.progress();
+        let mut status = status.at(progress);
+        let statuses = self.statuses();
+        status.directions.push(DirectionStatus {
+            from: self.way.read().to_owned(),
+            to: self.way.written().to_owned(),
+            services: progress.all,
+            done: progress.done,
+            copies: statuses.values().map(copies).sum(),
+            changes: progress.changes,
+        });
+        for (key, state) in statuses {
+            self.add_service(&mut status, &key, state);
+        }
+        let unnamed = self.unnamed().into_iter();
+        status.waiting.extend(unnamed.map(|(key, reason)| Problem {
+            service: key.to_string(),
+            object: self.way.written().to_owned(),
+            reason: format!("it is not carried, because {reason}"),
+        }));
+        status.error = status.error.or_else(|| self.destination.trouble());
+        status
+    }
+
+    fn add_service(&self, status: &mut TaskStatus, key: &ServiceKey, state: CopyStatus) {
+        let to = self.way.written();
+        let problem = |object: String, reason: String| Problem { service: key.to_string(), object, reason };
+        status.failing.extend(state.error.map(|reason| problem(to.to_owned(), reason)));
+        status.waiting.extend(state.waiting.map(|reason| problem(to.to_owned(), reason)));
+        let copy = |address: &dyn std::fmt::Display| format!("{address} in {to}");
+        status.conflicts.extend(state.taken.iter().map(|address| {
+            problem(copy(address), "somebody else's entry stands where the copy would".to_owned())
+        }));
+        let left = state.outcomes.iter().filter(|(_, outcome)| **outcome == Outcome::LeftToOther);
+        status.conflicts.extend(
+            left.map(|(address, _)| problem(copy(address), "somebody else's copy stands there".to_owned())),
+        );
+        status.notes.extend(state.changed.iter().map(|address| {
+            let reason =
+                "it stands otherwise than it was written a moment ago; it is written again at the next audit";
+            problem(copy(address), reason.to_owned())
+        }));
+        for change in &state.withheld {
+            match change {
+                Change::Put(copy) if stands(&state.outcomes, &copy.instance.address) => {
+                    status.withheld.patch += 1
+                }
+                Change::Put(_) => status.withheld.create += 1,
+                Change::Remove(_) => status.withheld.delete += 1,
+            }
+        }
+        status.held.extend(state.held.into_iter().map(|held| self.held_status(key, &held)));
+    }
+
+    fn held_status(&self, key: &ServiceKey, held: &HeldCopy) -> HeldStatus {
+        let now = self.source.time();
+        HeldStatus {
+            service: key.to_string(),
+            upstream: None,
+            address: held.address.to_string(),
+            reason: held.held.reason.to_string(),
+            for_seconds: now.since(held.held.since).as_secs(),
+            until_seconds: held.held.until.map(|until| until.since(now).as_secs()),
+        }
+    }
+
+    /// What the first pass waits for; none when it is done, or one of its registries is reported unreachable.
+    pub fn awaited(&self) -> Option<String> {
+        let progress = self.progress();
+        if progress.complete {
+            return None;
+        }
+        let PassProgress { done, all, .. } = progress;
+        Some(format!(
+            "task {}: {done} of {all} services are copied from {} to {}",
+            self.way.task().name,
+            self.way.read(),
+            self.way.written()
+        ))
+    }
+}
+
+/// Whether our copy stands at an address.
+fn stands(outcomes: &BTreeMap<Address, Outcome>, address: &Address) -> bool {
+    outcomes.get(address) == Some(&Outcome::Maintain)
+}
+
+/// How many copies a service has.
+fn copies(status: &CopyStatus) -> usize {
+    let stands = |outcome: &&Outcome| matches!(outcome, Outcome::Maintain | Outcome::Retire);
+    status.outcomes.values().filter(stands).count()
+}

@@ -1,0 +1,151 @@
+//! What was written and is not shown yet. Registries show a write late, some by half a minute; until they do, what was written
+//! counts, so that nothing is written twice.
+
+use std::collections::BTreeMap;
+
+use super::mark::{Holder, Mark};
+use crate::guard::Time;
+use crate::model::{Address, Instance, ServiceKey, Snapshot};
+use crate::registries::{Change, Destination, InstanceCopy};
+
+/// The writes to one registry that it may not show yet.
+#[derive(Debug, Default)]
+pub struct Pending {
+    services: BTreeMap<ServiceKey, BTreeMap<(Address, Mark), Write>>,
+}
+
+#[derive(Debug)]
+struct Write {
+    /// The copy that was put, and how readers will be shown it; `None` where it is gone.
+    put: Option<(InstanceCopy, Instance)>,
+    /// From then on it counts no more, shown or not.
+    until: Time,
+}
+
+impl Pending {
+    /// A change was carried out.
+    pub fn wrote(&mut self, now: Time, change: &Change, form: &dyn Destination) {
+        let copy = change.copy();
+        let put = match change {
+            Change::Put(copy) => Some((copy.clone(), form.as_shown(copy))),
+            Change::Remove(_) => None,
+        };
+        self.note(copy, Write { put, until: now.after(form.shows_within()) });
+    }
+
+    /// A copy that is still shown was found gone.
+    pub fn lost(&mut self, now: Time, copy: &InstanceCopy, form: &dyn Destination) {
+        self.note(copy, Write { put: None, until: now.after(form.shows_within()) });
+    }
+
+    fn note(&mut self, copy: &InstanceCopy, write: Write) {
+        let id = (copy.instance.address.clone(), copy.mark.clone());
+        self.services.entry(copy.key.clone()).or_default().insert(id, write);
+    }
+
+    /// What is shown as it was written pends no more, nor does what has had its time to be shown.
+    pub fn settle(&mut self, now: Time, shown: &Snapshot, form: &dyn Destination) {
+        let Some(writes) = self.services.get_mut(&shown.key) else { return };
+        writes.retain(|(address, mark), write| {
+            let mut ours = ours(shown, mark, address).peekable();
+            let is_shown = match &write.put {
+                None => ours.peek().is_none(),
+                Some((copy, _)) => ours.any(|standing| !form.differs(copy, standing)),
+            };
+            !is_shown && now < write.until
+        });
+        if writes.is_empty() {
+            self.services.remove(&shown.key);
+        }
+    }
+
+    /// The registry was seen losing what it held, so what was written to it counts no more.
+    pub fn clear(&mut self) {
+        self.services.clear();
+    }
+
+    /// When the last pending write to a service has had its time.
+    pub fn until(&self, key: &ServiceKey) -> Option<Time> {
+        self.services.get(key)?.values().map(|write| write.until).max()
+    }
+
+    /// What will be shown of a service, by what is shown now; `None` where nothing pends.
+    pub fn foresee(&self, now: Time, shown: &Snapshot) -> Option<Snapshot> {
+        let writes = self.services.get(&shown.key)?;
+        let writes: BTreeMap<_, _> = writes.iter().filter(|(_, write)| now < write.until).collect();
+        let is_rewritten = |entry: &Instance| {
+            let mut there = writes.keys().filter(|(address, _)| *address == entry.address);
+            there.any(|(_, mark)| mark.holder(&shown.key, entry) == Holder::Ours)
+        };
+        let natives = shown.instances.values().filter(|entry| !entry.is_copy());
+        let copies = shown.copies.values().flatten().filter(|copy| !is_rewritten(copy));
+        let written = writes.values().filter_map(|write| write.put.as_ref().map(|(_, shown)| shown));
+        let entries = natives.chain(copies).chain(written).cloned();
+        Some(Snapshot { revision: shown.revision.clone(), ..Snapshot::new(shown.key.clone(), entries) })
+    }
+}
+
+/// The copies with a mark at an address.
+fn ours<'s>(shown: &'s Snapshot, mark: &'s Mark, address: &Address) -> impl Iterator<Item = &'s Instance> {
+    let copies = shown.copies.get(address).into_iter().flatten();
+    copies.filter(|copy| mark.holder(&shown.key, copy) == Holder::Ours)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::tests::Form;
+    use super::*;
+    use crate::model::Weight;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn copy(weight: f64) -> InstanceCopy {
+        let mark = Mark { origin: "a".into(), owner: "lab".into(), task: "move".into() };
+        let mut instance = Instance::new(Address::new("10.0.0.1", 80));
+        instance.weight = Weight::from_ratio(weight);
+        mark.stamp(&mut instance.metadata);
+        InstanceCopy { key: ServiceKey::new("default", "orders"), mark, instance }
+    }
+
+    fn shown(copies: &[InstanceCopy]) -> Snapshot {
+        let entries = copies.iter().map(|copy| Form.as_shown(copy));
+        Snapshot::new(ServiceKey::new("default", "orders"), entries)
+    }
+
+    #[test]
+    fn what_was_written_counts_until_it_is_shown() {
+        let mut pending = Pending::default();
+        let now = Time::default();
+        pending.wrote(now, &Change::Put(copy(1.0)), &Form);
+        assert!(pending.foresee(now, &shown(&[])).unwrap().same_instances(&shown(&[copy(1.0)])));
+        pending.settle(now, &shown(&[]), &Form);
+        assert!(pending.foresee(now, &shown(&[])).is_some(), "an older view says nothing");
+        pending.wrote(now, &Change::Put(copy(2.0)), &Form);
+        pending.settle(now, &shown(&[copy(1.0)]), &Form);
+        assert!(pending.foresee(now, &shown(&[copy(1.0)])).unwrap().same_instances(&shown(&[copy(2.0)])));
+        pending.settle(now, &shown(&[copy(2.0)]), &Form);
+        assert!(pending.foresee(now, &shown(&[copy(2.0)])).is_none());
+    }
+
+    #[test]
+    fn what_was_removed_is_gone_at_once() {
+        let mut pending = Pending::default();
+        let now = Time::default();
+        pending.wrote(now, &Change::Remove(copy(1.0)), &Form);
+        assert!(pending.foresee(now, &shown(&[copy(1.0)])).unwrap().same_instances(&shown(&[])));
+        pending.settle(now, &shown(&[]), &Form);
+        assert!(pending.until(&copy(1.0).key).is_none());
+    }
+
+    #[test]
+    fn what_is_never_shown_counts_for_its_time_only() {
+        let mut pending = Pending::default();
+        pending.wrote(Time::default(), &Change::Put(copy(1.0)), &Form);
+        let later = Time::default().after(Form.shows_within()).after(SECOND);
+        assert!(pending.foresee(later, &shown(&[])).unwrap().same_instances(&shown(&[])));
+        pending.settle(later, &shown(&[]), &Form);
+        assert!(pending.foresee(later, &shown(&[])).is_none());
+    }
+}

@@ -1,0 +1,6 @@
+//! Tasks between registries in memory, on virtual time: the whole of Causeway's parts between two servers that lease, lag and count.
+#![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
+
+mod scene;
+mod server;
+mod stories;
