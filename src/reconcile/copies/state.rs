@@ -128,9 +128,11 @@ impl Keys {
         &self,
         key: &ServiceKey,
         outcome: CopyOutcome,
+        interval: Option<Duration>,
         later: impl IntoIterator<Item = Instant>,
     ) -> Option<Instant> {
         self.with(key, |state| {
+            let again = state.put_again_at(&outcome.look.changed, interval);
             let retry = state.note_failure(key, outcome.failure);
             let quiet = state.settle_window(outcome.look.removes());
             let Look { turn, source, changed, withheld, waiting, .. } = outcome.look;
@@ -141,7 +143,7 @@ impl Keys {
             status.held = turn.held;
             status.taken = outcome.taken;
             (status.changed, status.withheld, status.waiting) = (changed, withheld, waiting);
-            [retry, quiet].into_iter().flatten().chain(later).min()
+            [retry, quiet, again].into_iter().flatten().chain(later).min()
         })
     }
 
@@ -186,6 +188,12 @@ impl KeyState {
         }
         self.status.error = Some(message);
         self.backoff.failed(retry)
+    }
+
+    /// When the first of these copies may be put again though it was put just like this.
+    fn put_again_at(&self, changed: &[Address], interval: Option<Duration>) -> Option<Instant> {
+        let puts = changed.iter().filter_map(|address| self.puts.get(address));
+        puts.map(|(_, at)| *at).min().zip(interval).map(|(at, interval)| at + interval)
     }
 
     /// The window is over when removals were carried out after it; otherwise answers when they may be.

@@ -56,7 +56,7 @@ impl CopyFlow {
         }
         self.report(key, &outcome);
         let later = self.due_by_itself(key, &outcome);
-        if let Some(at) = self.keys.settle(key, outcome, later) {
+        if let Some(at) = self.keys.settle(key, outcome, self.audit_interval, later) {
             self.queue.wake(key.clone(), at);
         }
     }
