@@ -45,6 +45,26 @@ async fn becomes(running: &Running, key: &ServiceKey, instances: usize) {
     panic!("{key} shows {:?}, not {instances}; {:?}", running.view.reading(key), running.view.unknowns());
 }
 
+/// No push tells of what is switched off from its first moment.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_registered_switched_off_is_shown() {
+    let harness = NacosHarness::shared().await;
+    let namespace = harness.namespace().await;
+    let orders = [Inst::new("orders", "10.0.0.1", 80), Inst::new("orders", "10.0.0.2", 80).disabled()];
+    harness.put(&namespace, &orders[0]).await;
+    let running = Running::start(harness.route().await, Patterns::of(&namespace, &["*"]), &namespace);
+    running.complete(harness.limit()).await;
+    running.shows(&harness, "orders", &orders[..1]).await;
+    harness.put(&namespace, &orders[1]).await;
+    running.shows(&harness, "orders", &orders).await;
+    let alone = Inst::new("books", "10.0.0.1", 80).disabled();
+    harness.put(&namespace, &alone).await;
+    running.shows(&harness, "books", std::slice::from_ref(&alone)).await;
+    harness.remove(&namespace, &orders[1]).await;
+    running.shows(&harness, "orders", &orders[..1]).await;
+    running.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn namespaces_are_listed_and_groups_stand_in_names() {
     let harness = NacosHarness::shared().await;

@@ -13,7 +13,7 @@ use super::auth::{Auth, Grant};
 use super::http::{Call, Http, Reply};
 use super::info::Host;
 use super::names::{Namespace, ServiceName};
-use super::pages::{AdminPage, CatalogInstances, CatalogPage, GroupPage, Page};
+use super::pages::{AdminPage, CatalogInstances, CatalogPage, GroupPage, Listing, Page};
 
 /// v1 and v3 take this; v2 would cap it at 500 without saying so.
 const PAGE_SIZE: usize = 10_000;
@@ -31,7 +31,7 @@ pub(super) enum Generation {
 
 /// One way to list the services of a namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Listing {
+enum Way {
     /// `/v3/admin/ns/service/list`: every group.
     Admin,
     /// `/v1/ns/catalog/services`: every group.
@@ -46,7 +46,7 @@ pub(super) struct Api {
     pub(super) auth: Auth,
     generation: Mutex<Option<Generation>>,
     /// What works in each namespace, by its id: rights differ.
-    listings: Mutex<BTreeMap<String, Listing>>,
+    listings: Mutex<BTreeMap<String, Way>>,
 }
 
 impl Api {
@@ -80,17 +80,17 @@ impl Api {
         &self,
         namespace: &Namespace,
         groups: Option<&BTreeSet<String>>,
-    ) -> Result<BTreeSet<ServiceName>, NacosError> {
+    ) -> Result<Listing, NacosError> {
         let known = self.listings.lock().await.get(&namespace.id).copied();
         let ways = match known {
             Some(way) => vec![way],
             None if self.generation().await? == Generation::V3 => {
-                vec![Listing::Admin, Listing::Catalog, Listing::Groups]
+                vec![Way::Admin, Way::Catalog, Way::Groups]
             }
-            None => vec![Listing::Catalog, Listing::Groups],
+            None => vec![Way::Catalog, Way::Groups],
         };
         let mut refusal = None;
-        for way in ways.into_iter().filter(|way| *way != Listing::Groups || groups.is_some()) {
+        for way in ways.into_iter().filter(|way| *way != Way::Groups || groups.is_some()) {
             match self.services_by(way, namespace, groups).await {
                 Ok(services) => {
                     self.listings.lock().await.insert(namespace.id.clone(), way);
@@ -106,14 +106,14 @@ impl Api {
 
     async fn services_by(
         &self,
-        way: Listing,
+        way: Way,
         namespace: &Namespace,
         groups: Option<&BTreeSet<String>>,
-    ) -> Result<BTreeSet<ServiceName>, NacosError> {
-        if way != Listing::Groups {
+    ) -> Result<Listing, NacosError> {
+        if way != Way::Groups {
             return self.complete_list(way, "", namespace).await;
         }
-        let mut services = BTreeSet::new();
+        let mut services = Listing::new();
         for group in groups.into_iter().flatten() {
             services.extend(self.complete_list(way, group, namespace).await?);
         }
@@ -124,14 +124,14 @@ impl Api {
     /// counts only when it holds as many as the server says, or the same twice.
     async fn complete_list(
         &self,
-        way: Listing,
+        way: Way,
         group: &str,
         namespace: &Namespace,
-    ) -> Result<BTreeSet<ServiceName>, NacosError> {
-        let mut before = None;
+    ) -> Result<Listing, NacosError> {
+        let mut before: Option<Listing> = None;
         for _ in 0..READINGS {
             let (total, services) = self.all_pages(way, group, namespace).await?;
-            if services.len() == total || before.as_ref() == Some(&services) {
+            if services.len() == total || before.is_some_and(|before| before.keys().eq(services.keys())) {
                 return Ok(services);
             }
             before = Some(services);
@@ -145,11 +145,11 @@ impl Api {
 
     async fn all_pages(
         &self,
-        way: Listing,
+        way: Way,
         group: &str,
         namespace: &Namespace,
-    ) -> Result<(usize, BTreeSet<ServiceName>), NacosError> {
-        let mut services = BTreeSet::new();
+    ) -> Result<(usize, Listing), NacosError> {
+        let mut services = Listing::new();
         for number in 1.. {
             let page = self.page(way, group, namespace, number).await?;
             let last = page.services.is_empty();
@@ -163,7 +163,7 @@ impl Api {
 
     async fn page(
         &self,
-        way: Listing,
+        way: Way,
         group: &str,
         namespace: &Namespace,
         number: usize,
@@ -173,17 +173,17 @@ impl Api {
         };
         let what = format!("the list of services in {}", namespace.key);
         match way {
-            Listing::Admin => {
+            Way::Admin => {
                 let call = call("/v3/admin/ns/service/list").query("ignoreEmptyService", false);
                 Ok(self.data::<AdminPage>(call, &what).await?.into())
             }
-            Listing::Catalog => {
+            Way::Catalog => {
                 let call =
                     call("/v1/ns/catalog/services").query("hasIpCount", false).query("withInstances", false);
                 let call = call.query("serviceNameParam", "").query("groupNameParam", "");
                 Ok(self.bare::<CatalogPage>(call, &what).await?.into())
             }
-            Listing::Groups => {
+            Way::Groups => {
                 let page: GroupPage =
                     self.bare(call("/v1/ns/service/list").query("groupName", group), &what).await?;
                 Ok(page.in_group(group))

@@ -10,7 +10,8 @@
 //! ```
 //!
 //! The listing decides which services there are; the connection pushes their instances. The pushes name no namespace, so
-//! every namespace has a connection of its own, and only when it holds a wanted service.
+//! every namespace has a connection of its own, and only when it holds a wanted service. What a service holds and no push shows is
+//! looked for in the full listing: the list counts it.
 //!
 //! As a destination it is written to over HTTP alone: see `writer`.
 
@@ -21,6 +22,7 @@ mod connection;
 mod error;
 mod form;
 mod health;
+mod hidden;
 mod http;
 mod info;
 mod names;

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, sleep};
 
+use super::hidden::Hidden;
 use super::names::{DEFAULT_GROUP, Namespace, ServiceName, group_of_prefix};
+use super::pages::Listing;
 use super::{Health, Leg, NacosError, Shared};
 use crate::model::ServiceKey;
 use crate::registries::{Beginning, Interest, View};
@@ -36,6 +38,8 @@ pub(super) struct NamesLoop {
     pub(super) health: Arc<Health>,
     pub(super) wake: Arc<Notify>,
     pub(super) names: watch::Sender<Arc<Names>>,
+    /// Is told the services whose full listing shows more than pushes do.
+    pub(super) hidden: mpsc::UnboundedSender<String>,
 }
 
 impl NamesLoop {
@@ -44,11 +48,12 @@ impl NamesLoop {
         let groups = groups(&self.interest.beginnings());
         let mut last_good: Option<Instant> = None;
         let mut doubled = BTreeSet::new();
+        let mut hidden = Hidden::default();
         loop {
             let begun = Instant::now();
             let pause = match self.shared.api.services(&self.namespace, groups.as_ref()).await {
                 Ok(services) => {
-                    self.tell(services, &mut doubled);
+                    self.tell(services, &mut doubled, &mut hidden);
                     last_good = Some(Instant::now());
                     INTERVAL.max(begun.elapsed() * PAUSE_FACTOR).min(LONGEST_INTERVAL)
                 }
@@ -64,12 +69,16 @@ impl NamesLoop {
         }
     }
 
-    fn tell(&self, services: BTreeSet<ServiceName>, doubled: &mut BTreeSet<String>) {
+    fn tell(&self, services: Listing, doubled: &mut BTreeSet<String>, hidden: &mut Hidden) {
         let mut names = Names::new();
-        for service in services {
+        for (service, count) in services {
             let key = service.to_key();
             if !self.interest.wants(&ServiceKey::new(&self.namespace.key, &key)) {
                 continue;
+            }
+            if hidden.should_be_listed(&key, count, self.shown(&key)) {
+                // The other end goes with the watch of this namespace, as this one does.
+                let _ = self.hidden.send(key.clone());
             }
             match names.get(&key) {
                 None => {
@@ -78,6 +87,7 @@ impl NamesLoop {
                 Some(first) => self.warn_of_double(key, first, &service, doubled),
             }
         }
+        hidden.keep(|service| names.contains_key(service));
         self.view.set_names(&self.namespace.key, names.keys().cloned().collect());
         self.names.send_if_modified(|old| {
             let changed = **old != names;
@@ -85,6 +95,13 @@ impl NamesLoop {
             changed
         });
         self.health.sound(Leg::Names);
+    }
+
+    /// How many entries a service is shown with.
+    fn shown(&self, service: &str) -> Option<usize> {
+        let reading = self.view.reading(&ServiceKey::new(&self.namespace.key, service))?;
+        let natives = reading.snapshot.instances.values().filter(|instance| !instance.is_copy()).count();
+        Some(natives + reading.snapshot.copies.values().map(Vec::len).sum::<usize>())
     }
 
     fn warn_of_double(

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::sleep;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -112,6 +112,7 @@ impl Namespaces {
         let health = Arc::new(Health::new(Arc::clone(&self.view), scope));
         let wake = Arc::new(Notify::new());
         let (sender, receiver) = watch::channel(Arc::default());
+        let (hidden, to_find) = mpsc::unbounded_channel();
         let names = NamesLoop {
             shared: Arc::clone(&self.shared),
             namespace: namespace.clone(),
@@ -120,6 +121,7 @@ impl Namespaces {
             health: Arc::clone(&health),
             wake: Arc::clone(&wake),
             names: sender,
+            hidden,
         };
         let subscriber = Subscriber {
             shared: Arc::clone(&self.shared),
@@ -129,6 +131,7 @@ impl Namespaces {
             health: Arc::clone(&health),
             wake,
             names: receiver,
+            hidden: to_find,
         };
         let task = tokio::spawn(async move {
             tokio::join!(names.run(), subscriber.run());

@@ -1,15 +1,20 @@
 //! The forms in which Nacos' generations list things.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use super::info::Host;
 use super::names::ServiceName;
 
+/// Services with the number of their instances, those that are switched off too, where a listing tells it.
+pub(super) type Listing = BTreeMap<ServiceName, Option<usize>>;
+
 /// One page of names.
 #[derive(Debug, PartialEq)]
 pub(super) struct Page {
     pub(super) total: usize,
-    pub(super) services: Vec<ServiceName>,
+    pub(super) services: Listing,
 }
 
 /// v3 admin.
@@ -44,6 +49,8 @@ struct Listed {
     name: String,
     #[serde(default)]
     group_name: String,
+    #[serde(default)]
+    ip_count: Option<usize>,
 }
 
 /// v1 catalog, the instances of one cluster.
@@ -53,8 +60,9 @@ pub(super) struct CatalogInstances {
     pub(super) list: Vec<Host>,
 }
 
-fn names(listed: &[Listed]) -> Vec<ServiceName> {
-    listed.iter().map(|service| ServiceName::from_answer(&service.group_name, &service.name)).collect()
+fn names(listed: &[Listed]) -> Listing {
+    let name = |service: &Listed| ServiceName::from_answer(&service.group_name, &service.name);
+    listed.iter().map(|service| (name(service), service.ip_count)).collect()
 }
 
 impl From<AdminPage> for Page {
@@ -72,7 +80,7 @@ impl From<CatalogPage> for Page {
 impl GroupPage {
     /// The names are bare; the group is the one that was asked for.
     pub(super) fn in_group(&self, group: &str) -> Page {
-        let services = self.doms.iter().map(|name| ServiceName::from_answer(group, name)).collect();
+        let services = self.doms.iter().map(|name| (ServiceName::from_answer(group, name), None)).collect();
         Page { total: self.count, services }
     }
 }
@@ -82,7 +90,8 @@ mod tests {
     use super::*;
 
     fn names_of(page: &Page) -> Vec<String> {
-        page.services.iter().map(ToString::to_string).collect()
+        let told = |count: &Option<usize>| count.map(|count| format!(" {count}")).unwrap_or_default();
+        page.services.iter().map(|(name, count)| format!("{name}{}", told(count))).collect()
     }
 
     /// As a 3.1.0 server answers.
@@ -91,10 +100,10 @@ mod tests {
         let admin = r#"{"totalCount":2,"pageNumber":1,"pagesAvailable":3,"pageItems":[
             {"name":"orders","groupName":"TRADE","clusterCount":1,"ipCount":1,"healthyInstanceCount":1,"triggerFlag":"false"}]}"#;
         let admin: Page = serde_json::from_str::<AdminPage>(admin).unwrap().into();
-        assert_eq!((admin.total, names_of(&admin)), (2, vec!["TRADE@@orders".to_owned()]));
+        assert_eq!((admin.total, names_of(&admin)), (2, vec!["TRADE@@orders 1".to_owned()]));
         let catalog = r#"{"serviceList":[{"name":"a","groupName":"DEFAULT_GROUP","ipCount":0}],"count":1}"#;
         let catalog: Page = serde_json::from_str::<CatalogPage>(catalog).unwrap().into();
-        assert_eq!((catalog.total, names_of(&catalog)), (1, vec!["DEFAULT_GROUP@@a".to_owned()]));
+        assert_eq!((catalog.total, names_of(&catalog)), (1, vec!["DEFAULT_GROUP@@a 0".to_owned()]));
         let group = serde_json::from_str::<GroupPage>(r#"{"count":1,"doms":["b"]}"#).unwrap().in_group("G");
         assert_eq!((group.total, names_of(&group)), (1, vec!["G@@b".to_owned()]));
     }

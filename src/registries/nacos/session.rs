@@ -54,6 +54,8 @@ pub(super) struct Session<'a> {
     /// The server's clock at the last push of each service: an answer that was made before is out of date.
     pushed: BTreeMap<String, i64>,
     refused: BTreeSet<String>,
+    /// Services whose next answer is completed by the full listing, whatever it shows.
+    incomplete: BTreeSet<String>,
     refusal_told: bool,
     open: OpenPushes,
     full_listing_allowed: bool,
@@ -71,6 +73,7 @@ impl<'a> Session<'a> {
             subscribing: 0,
             pushed: BTreeMap::new(),
             refused: BTreeSet::new(),
+            incomplete: BTreeSet::new(),
             refusal_told: false,
             open: OpenPushes::default(),
             full_listing_allowed: true,
@@ -101,6 +104,11 @@ impl<'a> Session<'a> {
                     }
                 }
                 Ok(()) = self.of.names.changed() => self.follow_names(),
+                Some(service) = self.of.hidden.recv() => {
+                    // Every subscription is followed by a push, with what is shown now.
+                    self.incomplete.insert(service.clone());
+                    self.queue.push_back(service);
+                }
                 _ = retry.tick() => self.queue.extend(std::mem::take(&mut self.refused)),
             }
         }
@@ -129,6 +137,7 @@ impl<'a> Session<'a> {
     fn forget(&mut self, key: &str, service: &ServiceName) {
         self.pushed.remove(key);
         self.open.forget(key);
+        self.incomplete.remove(key);
         if self.refused.remove(key) {
             self.of.view.set_known(&Scope::Service(self.key(key)));
         }
@@ -254,7 +263,8 @@ impl<'a> Session<'a> {
     /// Publishes it, or first asks for the full listing where that may tell more.
     fn take(&mut self, service: String, info: ServiceInfo) {
         let previous = self.of.view.reading(&self.key(&service)).map(|reading| reading.snapshot);
-        if !self.full_listing_allowed || !info.leaves_open(previous.as_deref()) {
+        let is_incomplete = self.incomplete.remove(&service) || info.leaves_open(previous.as_deref());
+        if !self.full_listing_allowed || !is_incomplete {
             self.open.forget(&service);
             self.publish(&service, &info);
             return;

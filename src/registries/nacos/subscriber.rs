@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::sleep;
 
 use super::address::Server;
@@ -28,6 +28,8 @@ pub(super) struct Subscriber {
     pub(super) health: Arc<Health>,
     pub(super) wake: Arc<Notify>,
     pub(super) names: watch::Receiver<Arc<Names>>,
+    /// The services whose full listing shows more than pushes do.
+    pub(super) hidden: mpsc::UnboundedReceiver<String>,
 }
 
 impl Subscriber {
