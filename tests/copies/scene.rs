@@ -67,7 +67,7 @@ impl Deployment {
     }
 }
 
-/// A configuration of registries a, b and c with these tasks, audits each half minute.
+/// A configuration of registries a, b, c and e with these tasks, audits each half minute.
 pub fn config(tasks: &str) -> Config {
     let text = format!(
         r#"
@@ -77,6 +77,7 @@ registries:
   - {{ name: a, type: nacos, addresses: ["127.0.0.1:1"], protect: {{ hold: 10s, max_shrink: 0.5 }} }}
   - {{ name: b, type: polaris, addresses: ["127.0.0.1:2"], protect: {{ hold: 10s }} }}
   - {{ name: c, type: consul, addresses: ["127.0.0.1:3"], protect: {{ hold: 10s }} }}
+  - {{ name: e, type: eureka, addresses: ["127.0.0.1:4"], protect: {{ hold: 10s }} }}
 tasks:
 {tasks}
 methods: [ {{ type: watch, enable: true }}, {{ type: pull, enable: true, interval: 30s }} ]

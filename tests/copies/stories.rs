@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use causeway::model::{Weight, marks};
+use causeway::model::{Instance, ServiceKey, Weight, marks};
 use causeway::reconcile::Removals;
 
 use super::scene::{BOTH_WAYS, Scene, always, config, instance, until};
-use super::server::{LEASE, orders};
+use super::server::{LEASE, Server, orders};
 
 const AUDITS: Duration = Duration::from_secs(30 * 5 + 5);
 
-fn hosts(instances: &[causeway::model::Instance]) -> Vec<String> {
+fn hosts(instances: &[Instance]) -> Vec<String> {
     instances.iter().map(|instance| instance.address.host.clone()).collect()
 }
 
@@ -71,7 +71,7 @@ async fn a_ring_of_three_settles_without_an_echo() {
     b.register(&orders("default"), instance("10.0.0.2", 1.0, "1"));
     c.register(&orders("default"), instance("10.0.0.3", 1.0, "1"));
     let all = ["10.0.0.1", "10.0.0.2", "10.0.0.3"];
-    let shows_all = |server: &super::server::Server, namespace: &str| {
+    let shows_all = |server: &Server, namespace: &str| {
         let mut hosts = hosts(&server.entries(&orders(namespace)));
         hosts.sort();
         hosts == all
@@ -126,13 +126,13 @@ async fn a_source_that_empties_takes_nothing_along() {
     let scene = Scene::of(&["a", "b"]);
     let (a, b) = (scene.server("a"), scene.server("b"));
     for service in 0..20 {
-        let key = causeway::model::ServiceKey::new("empty_ns", format!("s{service}"));
+        let key = ServiceKey::new("empty_ns", format!("s{service}"));
         a.register(&key, instance("10.0.0.1", 1.0, "1"));
         a.register(&key, instance("10.0.0.2", 1.0, "1"));
     }
     let deployment = scene.deploy(&config(BOTH_WAYS));
     let count = || {
-        let keys = (0..20).map(|n| causeway::model::ServiceKey::new("default", format!("s{n}")));
+        let keys = (0..20).map(|n| ServiceKey::new("default", format!("s{n}")));
         keys.map(|key| b.copies(&key).len()).sum::<usize>()
     };
     until("all are copied", || count() == 40).await;
@@ -200,7 +200,7 @@ async fn ten_thousand_copies_are_renewed_evenly() {
     let scene = Scene::of(&["a", "b"]);
     let (a, b) = (scene.server("a"), scene.server("b"));
     for n in 0..10_000 {
-        let key = causeway::model::ServiceKey::new("empty_ns", format!("s{}", n / 10));
+        let key = ServiceKey::new("empty_ns", format!("s{}", n / 10));
         a.register(&key, instance(&format!("10.0.{}.{}", n / 250, n % 250), 1.0, "1"));
     }
     let _deployment = scene.deploy(&config(BOTH_WAYS));
@@ -241,4 +241,58 @@ async fn observing_and_keeping_write_and_remove_nothing() {
         let flow = &deployment.supervisor.copies[0];
         assert_eq!(flow.carry_out(&orders("default"), Removals::Now).await.changes, 0);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn on_stop_withdraw_leaves_nothing_and_touches_nobody_elses() {
+    let scene = Scene::of(&["a", "b"]);
+    let (a, b) = (scene.server("a"), scene.server("b"));
+    a.register(&orders("empty_ns"), instance("10.0.0.1", 1.0, "1"));
+    b.register(&orders("default"), instance("10.0.0.8", 1.0, "native"));
+    let task = BOTH_WAYS.replace("name: move", "name: move, on_stop: withdraw");
+    let deployment = scene.deploy(&config(&task));
+    let copies = || (a.copies(&orders("empty_ns")).len(), b.copies(&orders("default")).len());
+    until("both are copied", || copies() == (1, 1)).await;
+    deployment.end().await;
+    assert_eq!(copies(), (0, 0));
+    assert_eq!(hosts(&a.entries(&orders("empty_ns"))), ["10.0.0.1"]);
+    assert_eq!(hosts(&b.entries(&orders("default"))), ["10.0.0.8"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_namespace_that_is_missing_is_no_obstacle() {
+    let scene = Scene::of(&["a", "b"]);
+    let (a, b) = (scene.server("a"), scene.server("b"));
+    a.register(&orders("prod"), instance("10.0.0.1", 1.0, "1"));
+    let task = BOTH_WAYS.replace("name: move", "name: move, namespace_map: { prod: production }");
+    let _deployment = scene.deploy(&config(&task));
+    until("it is copied", || b.copies(&orders("production")).len() == 1).await;
+    b.register(&orders("production"), instance("10.0.0.2", 1.0, "1"));
+    until("the way back takes the inverse", || a.copies(&orders("prod")).len() == 1).await;
+}
+
+/// The names of an Eureka's services have no capitals, so each copy tells its service's own.
+#[tokio::test(start_paused = true)]
+async fn a_name_that_was_folded_is_found_again() {
+    let scene = Scene::of(&["a", "e"]);
+    let (a, e) = (scene.server("a"), scene.server("e"));
+    let (at_a, at_e) = (ServiceKey::new("empty_ns", "Orders"), orders("default"));
+    let task = "  - { name: move, source: a, destination: e, match: [ { service: \"Orders*\" } ] }";
+    let config = config(task);
+    for n in 0..5 {
+        let others = ServiceKey::new("empty_ns", "OrdersOfOthers");
+        a.register(&others, instance(&format!("10.0.1.{n}"), 1.0, "1"));
+    }
+    a.register(&at_a, instance("10.0.0.1", 1.0, "1"));
+    a.register(&at_a, instance("10.0.0.2", 1.0, "1"));
+    let first = scene.deploy(&config);
+    until("it is copied", || e.copies(&at_e).len() == 2).await;
+    assert_eq!(e.copies(&at_e)[0].metadata[marks::SERVICE], "Orders");
+    always("levels form", Duration::from_secs(40), || true).await;
+    drop(first);
+    a.deregister(&at_a, "10.0.0.1");
+    a.deregister(&at_a, "10.0.0.2");
+    let _next = scene.deploy(&config);
+    always("what vanished is held first", Duration::from_secs(9), || e.copies(&at_e).len() == 2).await;
+    until("and goes after the hold", || e.copies(&at_e).is_empty()).await;
 }

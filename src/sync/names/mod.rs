@@ -102,11 +102,8 @@ impl fmt::Display for Unnamed {
 impl Words {
     /// Those of a configured registry.
     pub fn of(registry: &Registry) -> Self {
-        let namespace = match (registry.kind, registry.namespaces.as_slice()) {
-            (RegistryKind::Nacos, _) => "empty_ns",
-            (kind, [label]) if kind.has_one_namespace() => label,
-            _ => "default",
-        };
+        let label = registry.namespaces.first().filter(|_| registry.kind.has_one_namespace());
+        let namespace = label.map_or(registry.kind.default_namespace(), String::as_str);
         Self { kind: registry.kind, namespace: namespace.to_owned(), keep_case: registry.keep_case }
     }
 
