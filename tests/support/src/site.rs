@@ -112,7 +112,10 @@ impl Site {
 ///
 /// # Errors
 /// That of the last try.
-pub(crate) async fn start_anew<S>(mut start: impl AsyncFnMut() -> Result<S, Failure>) -> Result<S, Failure> {
+pub(crate) async fn start_anew<S, F>(mut start: impl FnMut() -> F) -> Result<S, Failure>
+where
+    F: Future<Output = Result<S, Failure>>,
+{
     let mut tries = 1;
     loop {
         match start().await {
@@ -147,9 +150,10 @@ mod tests {
     async fn a_start_is_tried_a_few_times() {
         for (good_at, tried) in [(1, 1), (3, 3), (4, 3)] {
             let mut tries = 0;
-            let started = start_anew(async || {
+            let started = start_anew(|| {
                 tries += 1;
-                if tries >= good_at { Ok(()) } else { Err("the port is taken".into()) }
+                let good = if tries >= good_at { Ok(()) } else { Err("the port is taken".into()) };
+                std::future::ready(good)
             });
             assert_eq!(started.await.is_ok(), good_at <= START_TRIES);
             assert_eq!(tries, tried);

@@ -39,7 +39,7 @@ impl ConsulServer {
     /// # Errors
     /// What is missing on this machine, or why the server doesn't start, with the end of its log.
     pub async fn start(options: ConsulOptions) -> Result<Self, Failure> {
-        start_anew(async || {
+        start_anew(move || async move {
             let mut server = Self { options, site: Site::new("Consul", &OFFSETS, STOP_LIMIT)? };
             server.start_process().await?;
             Ok(server)

@@ -92,6 +92,19 @@ impl EurekaHttp {
         sent(self.nobodys(Method::DELETE, &format!("/test-users/{name}"))).await.map(drop)
     }
 
+    /// The instances of an application; none where it isn't known.
+    ///
+    /// # Errors
+    /// What the server answered.
+    pub async fn instances(&self, app: &str) -> Result<Vec<Value>, Failure> {
+        let answer = self.request(Method::GET, &format!("/eureka/apps/{app}")).send().await?;
+        if answer.status() == StatusCode::NOT_FOUND {
+            return Ok(Vec::new());
+        }
+        let mut body: Value = accepted(answer).await?.json().await?;
+        Ok(body["application"]["instance"].as_array_mut().map(std::mem::take).unwrap_or_default())
+    }
+
     /// A JSON answer.
     ///
     /// # Errors
@@ -119,7 +132,10 @@ fn path(instance: &Registration) -> String {
 }
 
 async fn sent(request: RequestBuilder) -> Result<Response, Failure> {
-    let answer = request.send().await?;
+    accepted(request.send().await?).await
+}
+
+async fn accepted(answer: Response) -> Result<Response, Failure> {
     if matches!(answer.status(), StatusCode::OK | StatusCode::NO_CONTENT) {
         return Ok(answer);
     }

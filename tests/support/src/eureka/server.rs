@@ -39,7 +39,7 @@ impl EurekaServer {
     /// # Errors
     /// What is missing on this machine, or why the server doesn't start, with the end of its log.
     pub async fn start(options: EurekaOptions) -> Result<Self, Failure> {
-        start_anew(async || {
+        start_anew(move || async move {
             let mut server = Self { options, site: Site::new("Eureka", &[0], STOP_LIMIT)? };
             server.start_again().await?;
             Ok(server)

@@ -267,6 +267,23 @@ impl NacosHttp {
         Ok(serde_json::from_str::<Value>(&body)?["code"] == 10_200)
     }
 
+    /// The instances of a service that are switched on, as consumers ask for them; none where it isn't known.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn instances(
+        &self,
+        namespace: &str,
+        group: &str,
+        service: &str,
+    ) -> Result<Vec<Value>, Failure> {
+        let query = [("namespaceId", namespace), ("groupName", group), ("serviceName", service)];
+        let query = query.map(|(key, value)| (key, value.to_owned()));
+        let body = self.send(Method::GET, "/nacos/v1/ns/instance/list", &query, None).await?;
+        let answer: Value = serde_json::from_str(&body)?;
+        Ok(answer["hosts"].as_array().cloned().unwrap_or_default())
+    }
+
     /// Sets the ratio of healthy instances below which the server calls all of them healthy.
     ///
     /// # Errors

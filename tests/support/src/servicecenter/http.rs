@@ -9,6 +9,9 @@ use super::{Registration, Service};
 use crate::http_client;
 use crate::process::Failure;
 
+/// The server's word for a service that it doesn't know.
+const NO_SERVICE: &str = "400012";
+
 /// The HTTP API of one server, in one domain and project.
 #[derive(Clone, Debug)]
 pub struct ServiceCenterHttp {
@@ -144,6 +147,22 @@ impl ServiceCenterHttp {
     pub async fn instances(&self, service: &str) -> Result<Value, Failure> {
         let path = format!("microservices/{service}/instances");
         Ok(self.registry(Method::GET, &path, None).await?["instances"].clone())
+    }
+
+    /// The instances of all versions of a service, as consumers ask for them; none where it isn't known.
+    ///
+    /// # Errors
+    /// What the server answered.
+    pub async fn find(&self, app: &str, service: &str) -> Result<Vec<Value>, Failure> {
+        let asked = json!({ "service": { "appId": app, "serviceName": service, "version": "0+" } });
+        let body = json!({ "services": [asked] });
+        let found = self.registry(Method::POST, "instances/action?type=query", Some(&body)).await?;
+        let failed = &found["services"]["failed"][0]["error"];
+        if !failed.is_null() && failed["errorCode"] != NO_SERVICE {
+            return Err(format!("{app}/{service} was answered {failed}").into());
+        }
+        let updated = &found["services"]["updated"][0]["instances"];
+        Ok(updated.as_array().cloned().unwrap_or_default())
     }
 
     /// Does what the console does when somebody opens it.

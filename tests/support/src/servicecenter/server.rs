@@ -38,7 +38,7 @@ impl ServiceCenterServer {
     /// # Errors
     /// What is missing on this machine, or why the server doesn't start, with the end of its log.
     pub async fn start(options: ServiceCenterOptions) -> Result<Self, Failure> {
-        start_anew(async || {
+        start_anew(move || async move {
             let mut server = Self { options, site: Site::new("service-center", &OFFSETS, STOP_LIMIT)? };
             server.start_process().await?;
             Ok(server)

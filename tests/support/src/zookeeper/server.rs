@@ -47,7 +47,7 @@ impl ZookeeperServer {
     /// # Errors
     /// What is missing on this machine, or why the server doesn't start, with the end of its log.
     pub async fn start(version: Version) -> Result<Self, Failure> {
-        start_anew(async || {
+        start_anew(move || async move {
             let mut server = Self { version, site: site()?, members: String::new(), id: 1 };
             server.start_again(false).await?;
             Ok(server)
