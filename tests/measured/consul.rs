@@ -11,6 +11,7 @@ use causeway_test_support::stats::Spread;
 use tokio::time::{Instant, sleep};
 
 use super::consul_harness::ConsulHarness;
+use super::first_copy;
 use super::memory::{self, HEAVIEST, two_thousand};
 use super::propagation::{self, Changes, Told, Watcher};
 use crate::conformance::{Harness, Inst, Patterns, Running};
@@ -116,4 +117,12 @@ fn take_seen(running: &Running, changed: &mut BTreeMap<String, Instant>) -> Vec<
         !visible
     });
     seen
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "measures"]
+async fn what_the_first_copy_takes() {
+    let harness = ConsulHarness::plain().await;
+    let registry = format!("type: consul, addresses: [\"{}\"]", harness.address);
+    first_copy::measure("consul", &registry, "default", str::to_owned).await;
 }

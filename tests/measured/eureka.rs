@@ -5,6 +5,7 @@ use causeway_test_support::eureka::EurekaOptions;
 use causeway_test_support::http_client;
 
 use super::eureka_harness::EurekaHarness;
+use super::first_copy;
 use super::memory::{self, two_thousand};
 use super::polling::Poller;
 use super::propagation::{self, Changes, Told};
@@ -38,4 +39,12 @@ async fn what_two_thousand_services_cost() {
     let harness = EurekaHarness::start(EurekaOptions::default()).await;
     let registry = format!("type: eureka, addresses: [\"{}\"]", harness.address);
     memory::measure("eureka", &harness, &registry, &two_thousand(), HEAVIEST).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "measures"]
+async fn what_the_first_copy_takes() {
+    let harness = EurekaHarness::start(EurekaOptions::default()).await;
+    let registry = format!("type: eureka, addresses: [\"{}\"]", harness.address);
+    first_copy::measure("eureka", &registry, "default", str::to_owned).await;
 }

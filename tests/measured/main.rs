@@ -7,6 +7,7 @@
 //! ```
 //!
 //! - [`propagation`]: how long a change takes from the registry to our snapshot, beside a bare client of the same watch.
+//! - [`first_copy`]: what the first copy of 10,000 instances takes, beside a bare loop of the same writes.
 //! - [`memory`]: what 2,000 services of 4 instances cost the real program, over what it needs for none.
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, unreachable_pub)]
 
@@ -20,6 +21,7 @@ mod consul_harness;
 mod eureka;
 #[path = "../eureka/harness.rs"]
 mod eureka_harness;
+mod first_copy;
 mod memory;
 mod nacos;
 #[path = "../nacos/harness.rs"]

@@ -6,6 +6,7 @@ use causeway_test_support::http_client;
 use causeway_test_support::polaris::PolarisStandIn;
 use serde_json::json;
 
+use super::first_copy;
 use super::memory::{self, HEAVIEST, two_thousand};
 use super::polaris_harness::PolarisHarness;
 use super::polling::Poller;
@@ -46,4 +47,12 @@ async fn what_two_thousand_services_cost() {
     let harness = harness().await;
     let registry = format!("type: polaris, addresses: [\"{}\"]", harness.server.address());
     memory::measure("polaris", &harness, &registry, &two_thousand(), HEAVIEST).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "measures"]
+async fn what_the_first_copy_takes() {
+    let harness = harness().await;
+    let registry = format!("type: polaris, addresses: [\"{}\"]", harness.server.address());
+    first_copy::measure("polaris", &registry, "default", str::to_owned).await;
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use causeway_test_support::http_client;
 use serde_json::json;
 
+use super::first_copy;
 use super::memory::{self, HEAVIEST, two_thousand};
 use super::polling::Poller;
 use super::propagation::{self, Changes, Told};
@@ -56,4 +57,12 @@ async fn what_two_thousand_services_cost() {
     let harness = ServiceCenterHarness::plain().await;
     let registry = format!("type: servicecenter, addresses: [\"{}\"]", harness.address);
     memory::measure("servicecenter", &harness, &registry, &two_thousand(), HEAVIEST).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "measures"]
+async fn what_the_first_copy_takes() {
+    let harness = ServiceCenterHarness::plain().await;
+    let registry = format!("type: servicecenter, addresses: [\"{}\"]", harness.address);
+    first_copy::measure("servicecenter", &registry, "default", str::to_owned).await;
 }

@@ -8,6 +8,7 @@ use causeway::config::ZookeeperLayout;
 use causeway_test_support::zookeeper::ZookeeperClient;
 use zookeeper_client::PersistentWatcher;
 
+use super::first_copy;
 use super::memory::{self, HEAVIEST, two_thousand};
 use super::propagation::{self, Changes, Told, Watcher};
 use super::zookeeper_harness::{DUBBO, SERVICES, Writes, ZookeeperHarness, provider};
@@ -89,4 +90,19 @@ async fn what_two_thousand_services_cost() {
     memory("zookeeper, Dubbo's interfaces", writes, layout, "dubbo", &fleet).await;
     let (writes, layout) = (Writes::Curator, ZookeeperLayout::Curator);
     memory("zookeeper, Curator's entries", writes, layout, "curator", &two_thousand()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "measures"]
+async fn what_the_first_copy_takes() {
+    for (writes, layout, written, service) in [
+        (Writes::Dubbo, ZookeeperLayout::Dubbo, "dubbo", interface as fn(&str) -> String),
+        (Writes::Curator, ZookeeperLayout::Curator, "curator", str::to_owned),
+    ] {
+        let harness = ZookeeperHarness::shared(writes, layout).await;
+        let address = format!("{}{}", harness.address, harness.chroot);
+        let registry = format!("type: zookeeper, addresses: [\"{address}\"], layout: {written}");
+        let name = format!("zookeeper, layout {written}");
+        first_copy::measure(&name, &registry, "default", service).await;
+    }
 }

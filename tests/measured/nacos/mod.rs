@@ -7,6 +7,7 @@ use std::time::Duration;
 use causeway::registries::nacos::NacosSettings;
 use causeway_test_support::nacos::{NacosOptions, NacosServer};
 
+use super::first_copy;
 use super::memory::{self, HEAVIEST, two_thousand};
 use super::nacos_harness::NacosHarness;
 use super::propagation::{Changes, Samples, Told};
@@ -52,4 +53,12 @@ async fn what_two_thousand_services_cost() {
     let (server, harness) = start().await;
     let registry = format!("type: nacos, addresses: [\"{}\"]", server.address());
     memory::measure("nacos", &harness, &registry, &two_thousand(), HEAVIEST).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "measures"]
+async fn what_the_first_copy_takes() {
+    let (server, _harness) = start().await;
+    let registry = format!("type: nacos, addresses: [\"{}\"]", server.address());
+    first_copy::measure("nacos", &registry, "empty_ns", str::to_owned).await;
 }
