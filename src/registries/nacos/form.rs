@@ -19,6 +19,11 @@ const BEAT_INTERVAL: &str = "preserved.heart.beat.interval";
 const BEAT_TIMEOUT: &str = "preserved.heart.beat.timeout";
 const DELETE_TIMEOUT: &str = "preserved.ip.delete.timeout";
 
+/// Between a group and the name of a service, as our keys have both.
+const GROUP_SEPARATOR: &str = "__";
+/// What the names of Dubbo's interfaces begin with.
+const DUBBO_PROVIDERS: &str = "providers:";
+
 /// How copies live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lease {
@@ -59,6 +64,9 @@ pub(super) fn host(copy: &InstanceCopy, lease: &Lease) -> Host {
     let text = |text: &String| Value::String(text.clone());
     let mut metadata: BTreeMap<String, Value> =
         instance.metadata.iter().map(|(key, value)| (key.clone(), text(value))).collect();
+    for (key, value) in dubbo(copy) {
+        metadata.entry(key.to_owned()).or_insert(Value::String(value));
+    }
     for (key, time) in lease.metadata() {
         metadata.insert(key.to_owned(), Value::String(time.as_millis().to_string()));
     }
@@ -73,6 +81,21 @@ pub(super) fn host(copy: &InstanceCopy, lease: &Lease) -> Host {
         cluster_name: Some(cluster.cloned().unwrap_or_else(|| DEFAULT_CLUSTER.to_owned())),
         metadata: Some(metadata),
     }
+}
+
+/// What Dubbo's own Nacos registry makes a provider's URL of (`NacosRegistry.buildURL`, Dubbo 3.3.2), where the service is an
+/// interface of Dubbo's. Other registries have it in the URL itself.
+fn dubbo(copy: &InstanceCopy) -> Vec<(&'static str, String)> {
+    let service = copy.key.service.as_str();
+    let in_group = service.split_once(GROUP_SEPARATOR).map_or(service, |(_, service)| service);
+    let rest = [service, in_group].into_iter().find_map(|name| name.strip_prefix(DUBBO_PROVIDERS));
+    let Some(interface) = rest.and_then(|rest| rest.split(':').next()) else { return Vec::new() };
+    let attribute = |key: &str| copy.instance.attributes.get(key).cloned();
+    vec![
+        ("protocol", attribute("protocol").unwrap_or_else(|| "dubbo".to_owned())),
+        ("path", attribute("path").unwrap_or_else(|| interface.to_owned())),
+        ("category", "providers".to_owned()),
+    ]
 }
 
 /// What the source shows of a copy.
@@ -111,6 +134,21 @@ mod tests {
 
     fn copy() -> InstanceCopy {
         InstanceCopy::example("empty_ns", "orders")
+    }
+
+    #[test]
+    fn a_provider_of_dubbos_has_what_its_consumers_make_a_url_of() {
+        let shown = |service: &str, attributes: &[(&str, &str)]| {
+            let mut copy = InstanceCopy::example("empty_ns", service);
+            copy.instance.attributes.extend(attributes.iter().map(|(k, v)| ((*k).into(), (*v).into())));
+            let metadata = as_shown(&copy, &Lease::default()).metadata;
+            ["protocol", "path", "category"].map(|key| metadata.get(key).cloned().unwrap_or_default())
+        };
+        let service = "providers:lab.Hello:1.0.0:";
+        assert_eq!(shown(service, &[]), ["dubbo", "lab.Hello", "providers"]);
+        let others = [("protocol", "tri"), ("path", "api/lab.Hello")];
+        assert_eq!(shown(&format!("TRADE__{service}"), &others), ["tri", "api/lab.Hello", "providers"]);
+        assert_eq!(shown("orders", &others), ["", "", ""]);
     }
 
     #[test]

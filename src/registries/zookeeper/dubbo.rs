@@ -34,7 +34,7 @@ pub(super) fn provider(interface: &str, node: &str) -> Result<Entry, String> {
     let url = decoded(node).ok_or("its name is no text")?;
     let (protocol, rest) = url.split_once("://").ok_or("its name is no URL")?;
     let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
-    let authority = place.split('/').next().unwrap_or_default();
+    let (authority, path) = place.split_once('/').unwrap_or((place, ""));
     let address = address(authority.rsplit('@').next().unwrap_or_default())?;
     let mut metadata: Metadata = query.split('&').filter_map(parameter).collect();
     if metadata.contains_key(marks::OWNER) {
@@ -50,7 +50,7 @@ pub(super) fn provider(interface: &str, node: &str) -> Result<Entry, String> {
     let instance = Instance {
         weight: of("weight").and_then(weight).unwrap_or_default(),
         enabled: enabled(of("disabled"), of("enabled")),
-        attributes: attributes(protocol, &metadata),
+        attributes: attributes(protocol, Some(path).filter(|path| *path != interface), &metadata),
         ..Instance::new(address)
     };
     let registered = of("timestamp").and_then(|stamp| stamp.parse().ok()).unwrap_or_default();
@@ -138,8 +138,9 @@ fn enabled(disabled: Option<&str>, enabled: Option<&str>) -> bool {
     }
 }
 
-fn attributes(protocol: &str, parameters: &Metadata) -> Metadata {
+fn attributes(protocol: &str, path: Option<&str>, parameters: &Metadata) -> Metadata {
     let mut attributes = Metadata::from([("protocol".to_owned(), protocol.to_owned())]);
+    attributes.extend(path.filter(|path| !path.is_empty()).map(|path| ("path".to_owned(), path.to_owned())));
     for key in ["version", "group"] {
         if let Some(value) = value(parameters, key) {
             attributes.insert(key.to_owned(), value.to_owned());

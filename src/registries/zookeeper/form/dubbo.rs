@@ -49,8 +49,7 @@ pub(super) fn encoded(text: &str) -> String {
 pub(super) fn name(instance: &Instance, parts: Parts<'_>, persistent: bool) -> String {
     let told = |key: &str| instance.attributes.get(key).or_else(|| instance.metadata.get(key));
     let protocol = told("protocol").filter(|text| is_scheme(text)).map_or(PROTOCOL, String::as_str);
-    let path =
-        instance.metadata.get("path").filter(|text| is_path(text)).map_or(parts.interface, String::as_str);
+    let path = told("path").filter(|text| is_path(text)).map_or(parts.interface, String::as_str);
     let parameters = parameters(instance, parts, persistent);
     let pairs = parameters.iter().filter(|(key, _)| !key.is_empty());
     let query: Vec<String> =
