@@ -29,7 +29,8 @@ pub struct DestinationHandle {
     owner: String,
     tasks: Mutex<BTreeSet<String>>,
     pending: Mutex<Pending>,
-    keeper: Mutex<Keeper>,
+    /// When which copy is renewed; none where they need no renewal.
+    keeper: Option<Mutex<Keeper>>,
     losses: Mutex<Vec<mpsc::UnboundedSender<ServiceKey>>>,
     /// Why the last renewals failed.
     trouble: Mutex<Option<String>>,
@@ -52,9 +53,9 @@ impl DestinationHandle {
         shown: Arc<SourceHandle>,
         owner: &str,
     ) -> Arc<Self> {
-        let period = match form.life() {
-            Life::Lease { renew_every, .. } => renew_every,
-            Life::Permanent => Duration::MAX,
+        let keeper = match form.life() {
+            Life::Lease { renew_every, .. } => Some(Mutex::new(Keeper::new(renew_every))),
+            Life::Permanent => None,
         };
         Arc::new(Self {
             shown,
@@ -63,7 +64,7 @@ impl DestinationHandle {
             owner: owner.to_owned(),
             tasks: Mutex::default(),
             pending: Mutex::default(),
-            keeper: Mutex::new(Keeper::new(period)),
+            keeper,
             losses: Mutex::default(),
             trouble: Mutex::default(),
         })
@@ -93,7 +94,7 @@ impl DestinationHandle {
 
     /// How many copies are kept alive.
     pub fn kept(&self) -> usize {
-        lock(&self.keeper).len()
+        self.keeper.as_ref().map_or(0, |keeper| lock(keeper).len())
     }
 
     /// What stands for a service: what is shown, and what was written since. `None` while it was never read.
@@ -136,8 +137,8 @@ impl DestinationHandle {
             if *outcome == Ok(Written::Done) {
                 pending.wrote(now, change, self.form.as_ref());
             }
-            if let (Change::Remove(copy), Ok(_)) = (change, outcome) {
-                lock(&self.keeper).forget(&(key.clone(), copy.instance.address.clone()));
+            if let (Change::Remove(copy), Ok(_), Some(keeper)) = (change, outcome, &self.keeper) {
+                lock(keeper).forget(&(key.clone(), copy.instance.address.clone()));
             }
         }
         outcomes
@@ -151,7 +152,6 @@ impl DestinationHandle {
     async fn keep(&self) {
         let mut events = self.shown.subscribe();
         self.shown.view().services().iter().for_each(|key| self.follow(key));
-        let renews = matches!(self.form.life(), Life::Lease { .. });
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -161,16 +161,17 @@ impl DestinationHandle {
                     SourceEvent::Restarted => lock(&self.pending).clear(),
                     SourceEvent::Judge => {}
                 },
-                _ = ticks.tick(), if renews => self.renew_due().await,
+                _ = ticks.tick(), if self.keeper.is_some() => self.renew_due().await,
             }
         }
     }
 
     /// Renews from now on what a service shows of ours.
     fn follow(&self, key: &ServiceKey) {
+        let Some(keeper) = &self.keeper else { return };
         let addresses: BTreeSet<Address> =
             self.ours(key).into_iter().map(|copy| copy.instance.address).collect();
-        lock(&self.keeper).keep(self.shown.time(), key, &addresses);
+        lock(keeper).keep(self.shown.time(), key, &addresses);
     }
 
     /// The copies of running tasks that a service shows.
@@ -188,7 +189,8 @@ impl DestinationHandle {
     }
 
     async fn renew_due(&self) {
-        let due = lock(&self.keeper).due(self.shown.time());
+        let Some(keeper) = &self.keeper else { return };
+        let due = lock(keeper).due(self.shown.time());
         if due.is_empty() {
             return;
         }

@@ -11,6 +11,7 @@ mod steps;
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use causeway_gateways::Retry;
@@ -30,6 +31,8 @@ use crate::registries::{
 
 /// Services that are written at the same time,
 const WIDTH: usize = 4;
+/// For how long a server answers from its cache by default.
+const RESPONSE_CACHE: Duration = Duration::from_secs(30);
 /// and copies of each, or renewals.
 const AT_ONCE: usize = 4;
 
@@ -133,6 +136,11 @@ impl Destination for EurekaDestination {
 
     fn as_shown(&self, copy: &InstanceCopy) -> Instance {
         Form::of(copy).shown()
+    }
+
+    /// Servers answer from a cache of 30 s by default, which the source reads at its interval.
+    fn shows_within(&self) -> Duration {
+        RESPONSE_CACHE + self.settings.poll_interval * 2
     }
 
     fn width(&self) -> usize {
