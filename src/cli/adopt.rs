@@ -142,9 +142,9 @@ fn same(one: &Turns, other: &Turns) -> bool {
 
 fn show(adoptions: &[Adoption<'_>], problems: &[String]) {
     let (taken, afterwards): (Vec<_>, Vec<_>) = adoptions.iter().map(Adoption::plans).unzip();
-    output::print(text::render(&taken, problems));
+    output::print(text::render(&taken, &[], problems));
     output::line("what `run` would do then:");
-    output::print(text::render(&afterwards, &[]));
+    output::print(text::render(&afterwards, &[], &[]));
 }
 
 fn conclude(changes: usize, done: bool, failed: &[Failure]) {
@@ -170,8 +170,8 @@ fn result(
 ) -> serde_json::Value {
     let (taken, afterwards): (Vec<_>, Vec<_>) = adoptions.iter().map(Adoption::plans).unzip();
     json!({
-        "adopt": as_json(&taken, problems),
-        "afterwards": as_json(&afterwards, &[]),
+        "adopt": as_json(&taken, &[], problems),
+        "afterwards": as_json(&afterwards, &[], &[]),
         "done": done,
         "failed": failed.iter().map(failure_json).collect::<Vec<_>>(),
     })

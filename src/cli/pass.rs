@@ -9,7 +9,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::Failed;
 use crate::config::Config;
 use crate::model::ServiceKey;
-use crate::reconcile::{Flow, Supervisor};
+use crate::reconcile::{CopyFlow, Flow, Supervisor};
 
 /// How long a registry may take for its first complete reading.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -82,6 +82,13 @@ impl Selection {
     pub(super) fn keys(&self, flow: &Flow) -> BTreeSet<ServiceKey> {
         let mut keys = flow.all_keys();
         keys.retain(|key| self.wants(key));
+        keys
+    }
+
+    /// The services of a direction between two registries that are selected, by their names at the destination.
+    pub(super) fn copied_keys(&self, flow: &CopyFlow) -> BTreeSet<ServiceKey> {
+        let mut keys = flow.all_keys();
+        keys.retain(|key| self.service.as_ref().is_none_or(|wanted| flow.is_named(key, wanted)));
         keys
     }
 }

@@ -1,11 +1,14 @@
 //! `causeway plan`: what `run` would do now.
 
+pub(super) mod copies;
 pub(super) mod text;
 
 use std::process::ExitCode;
 
 use clap::ValueEnum;
 use serde_json::{Value, json};
+
+use copies::CopyPlan;
 
 use super::pass::{Pass, Selection};
 use super::{Outcome, output};
@@ -49,12 +52,14 @@ pub(super) async fn plan(config: Config, args: &Args) -> Outcome {
     for flow in &pass.supervisor.flows {
         tasks.push(look(flow, &args.selection).await?);
     }
+    let directions = pass.supervisor.copies.iter();
+    let copies: Vec<CopyPlan> = directions.map(|flow| copies::look(flow, &args.selection)).collect();
     let problems: Vec<String> = pass.unknown().into_iter().chain(pass.refused()).collect();
     match args.output {
-        Output::Text => output::print(text::render(&tasks, &problems)),
-        Output::Json => output::json(&as_json(&tasks, &problems)),
+        Output::Text => output::print(text::render(&tasks, &copies, &problems)),
+        Output::Json => output::json(&as_json(&tasks, &copies, &problems)),
     }
-    let differs = tasks.iter().any(TaskPlan::differs);
+    let differs = tasks.iter().any(TaskPlan::differs) || copies.iter().any(CopyPlan::differs);
     Ok(match (differs && args.exit_code, problems.is_empty()) {
         (true, _) => ExitCode::from(DIFFERENCES),
         (false, true) => ExitCode::SUCCESS,
@@ -100,12 +105,13 @@ fn says_something(turn: &Turn) -> bool {
     differs(turn) || turn.unread || !turn.held.is_empty() || !quiet
 }
 
-pub(super) fn as_json(tasks: &[TaskPlan<'_>], problems: &[String]) -> Value {
+pub(super) fn as_json(tasks: &[TaskPlan<'_>], copies: &[CopyPlan], problems: &[String]) -> Value {
     let tasks = tasks.iter().map(|task| {
         let services = task.turns.iter().map(|(key, turn)| service_json(key, turn));
         json!({ "task": task.flow.task.name, "services": services.collect::<Vec<_>>() })
     });
-    json!({ "tasks": tasks.collect::<Vec<_>>(), "problems": problems })
+    let directions = copies.iter().map(CopyPlan::json);
+    json!({ "tasks": tasks.chain(directions).collect::<Vec<_>>(), "problems": problems })
 }
 
 fn service_json(key: &ServiceKey, turn: &Turn) -> Value {

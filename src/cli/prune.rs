@@ -32,7 +32,7 @@ pub(super) async fn remove(config: &Config, left: &Leaving, command: &str, conse
         plans.push(look(flow, &everything).await?);
     }
     if consent.output == Output::Text {
-        output::print(text::render(&plans, &problems));
+        output::print(text::render(&plans, &[], &problems));
     }
     let differs = plans.iter().any(TaskPlan::differs);
     let question = format!("{command}: remove this?");
@@ -49,7 +49,7 @@ pub(super) async fn remove(config: &Config, left: &Leaving, command: &str, conse
     match consent.output {
         Output::Text => conclude(command, differs, done.then_some(changes), &complaints),
         Output::Json => output::json(&json!({
-            command: as_json(&plans, &problems), "done": done, "changes": changes, "complaints": complaints,
+            command: as_json(&plans, &[], &problems), "done": done, "changes": changes, "complaints": complaints,
         })),
     }
     let kept = plans.iter().flat_map(|plan| &plan.turns).any(|(_, turn)| !turn.plan.kept.is_empty());

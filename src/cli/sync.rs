@@ -1,12 +1,15 @@
 //! `causeway sync`: one full pass, then exit.
 
+mod copies;
+
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use futures::stream::{self, StreamExt};
 use tokio::time::sleep;
 
 use super::pass::{Pass, Selection};
-use super::{Outcome, output};
+use super::{Outcome, admin_client, output};
 use crate::config::Config;
 use crate::model::ServiceKey;
 use crate::project::Note;
@@ -33,7 +36,7 @@ pub(super) struct Passed {
 }
 
 pub(super) async fn sync(config: Config, args: &Args) -> Outcome {
-    let pass = Pass::read(config, &args.selection).await?;
+    let pass = Pass::read(config.clone(), &args.selection).await?;
     if args.release {
         pass.supervisor.sources().for_each(|source| source.release());
     }
@@ -47,6 +50,17 @@ pub(super) async fn sync(config: Config, args: &Args) -> Outcome {
             withheld += outcome.turn.plan.withheld.len();
             complaints_told.extend(complaints(key, outcome));
         }
+    }
+    let at_work = match pass.supervisor.copies.is_empty() {
+        true => BTreeSet::new(),
+        false => admin_client::tasks_at_work(&config).await,
+    };
+    for flow in &pass.supervisor.copies {
+        let passed = copies::sync(flow, &args.selection, at_work.contains(&flow.way.task().name)).await;
+        services += passed.services;
+        changes += passed.changes;
+        withheld += passed.withheld;
+        complaints_told.extend(passed.complaints);
     }
     complaints_told.iter().for_each(output::line);
     let withheld = if withheld == 0 { String::new() } else { format!(", {withheld} withheld") };

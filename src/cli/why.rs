@@ -1,5 +1,7 @@
-//! `causeway why`: the chain for one service, from its registration to what each node of the gateway makes of it.
+//! `causeway why`: the chain for one service, from its registration to what each node of the gateway makes of it, or to how its copies
+//! stand in another registry.
 
+pub(super) mod copies;
 mod text;
 
 use std::process::ExitCode;
@@ -17,12 +19,12 @@ use crate::reconcile::why::Why;
 /// The running Causeway asks every node of its gateways meanwhile.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Explain one service: registered, matched, grouped, wanted, what the gateway holds and why, and each node's own view.
+/// Explain one service: registered, matched, grouped, wanted, what the gateway or the other registry holds and why.
 ///
 /// Exits with 1 when something of it fails, is in conflict or cannot be read, or when nobody knows it.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The service: `service`, or `namespace/service`
+    /// The service: `service`, or `namespace/service`; between two registries by its name in either
     service: String,
 
     /// How the chain is printed
@@ -72,7 +74,7 @@ async fn running(config: &Config, service: &str) -> Result<Answer, String> {
     if why.owner != config.owner {
         return Err(format!("the Causeway at {listen} is another deployment, `{}`", why.owner));
     }
-    if why.services.is_empty() {
+    if why.is_nobodys() {
         return Err(format!("no task of the Causeway that runs at {listen} carries it"));
     }
     let mut note = format!("the Causeway that runs at {listen}");

@@ -33,7 +33,10 @@ mod window;
 pub use adoption::Turns;
 pub use backend::Backend;
 pub use build::{Adapters, Built};
-pub use copies::{CopyFlow, CopyOutcome, CopyStatus, DestinationHandle, Look, Shared};
+pub use copies::{
+    CopyFlow, CopyOutcome, CopyState, CopyStatus, CopyView, DestinationHandle, Look, Operation, ServiceView,
+    Shared,
+};
 pub use flow::{Flow, KeyStatus, Outcome as FlowOutcome, Removals};
 pub use gateway::{Condition, GatewayEvent, GatewayHandle};
 pub use leaving::{Leaving, leaving};

@@ -128,7 +128,19 @@ impl Supervisor {
     /// # Errors
     /// As [`Supervisor::new`].
     pub fn for_one_pass(config: &Config, also: Option<String>) -> Result<Arc<Self>, String> {
-        Self::build(config, Pace::OnePass { also }, &Built)
+        Self::for_one_pass_with(config, also, &Built)
+    }
+
+    /// As [`Supervisor::for_one_pass`], with other adapters than those that are built.
+    ///
+    /// # Errors
+    /// As [`Supervisor::new`].
+    pub fn for_one_pass_with(
+        config: &Config,
+        also: Option<String>,
+        adapters: &dyn Adapters,
+    ) -> Result<Arc<Self>, String> {
+        Self::build(config, Pace::OnePass { also }, adapters)
     }
 
     fn build(config: &Config, pace: Pace, adapters: &dyn Adapters) -> Result<Arc<Self>, String> {
@@ -394,7 +406,7 @@ impl Supervisor {
         failed
     }
 
-    /// Watches until every registry was tried, or patience ends.
+    /// Watches until every registry was tried, or patience ends, and tells the guards what stands in those that are written.
     pub async fn watch_once(self: &Arc<Self>, patience: Duration, stop: &CancellationToken) {
         self.watch(stop);
         for source in self.sources() {
@@ -402,6 +414,7 @@ impl Supervisor {
             // Whatever is not read by then is unknown, and said to be.
             let _ = timeout(patience, progress.wait_for(|progress| progress.settled)).await;
         }
+        self.copies.iter().for_each(|flow| flow.take_stock());
     }
 
     /// How far the first pass has come.

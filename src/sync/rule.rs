@@ -3,11 +3,13 @@
 //! | at the source | at the destination: nobody | our copy | native | native and our copy | only copies of others |
 //! | --- | --- | --- | --- | --- | --- |
 //! | native | `Carry` | `Maintain` | `NativeAtBoth` | `GiveWay` | `LeftToOther` |
-//! | nobody | `Nothing` | `Retire` | `NativeAtDestination` | `GiveWay` | `LeftToOther` |
+//! | nobody | `Nothing` | `Retire` | `NativeAtDestination` | `GiveWay` | `OfOthers` |
 //! | only a copy | `NoTransit` | `Retire` | `NativeAtDestination` | `GiveWay` | `NoTransit` |
 //!
 //! An instance that is native in two registries may be carried into a third by two tasks at the same moment. Of two such copies
 //! the one of the task that comes first by its mark stays, and the other one yields (`YieldToOther`).
+
+use serde::{Deserialize, Serialize};
 
 /// Who stands at an address of the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +36,8 @@ pub struct AtDestination {
 }
 
 /// What is to be done about an address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Nobody is anywhere.
     Nothing,
@@ -52,8 +55,10 @@ pub enum Outcome {
     Retire,
     /// Another task's copy stands beside ours and comes first: ours goes.
     YieldToOther,
-    /// Somebody else's copy stands there. It is not touched.
+    /// Somebody else's copy stands where ours would. It is not touched.
     LeftToOther,
+    /// Somebody else's copy stands there of what the source doesn't show: it is none of this task's.
+    OfOthers,
     /// The source holds a copy only, and copies are not carried on.
     NoTransit,
 }
@@ -70,7 +75,8 @@ impl Outcome {
             (AtSource::Native, false, true) => Self::Maintain,
             (_, false, true) => Self::Retire,
             (AtSource::Copy, false, false) => Self::NoTransit,
-            (_, false, false) if others => Self::LeftToOther,
+            (AtSource::Native, false, false) if others => Self::LeftToOther,
+            (AtSource::Nobody, false, false) if others => Self::OfOthers,
             (AtSource::Native, false, false) => Self::Carry,
             (AtSource::Nobody, false, false) => Self::Nothing,
         }
@@ -95,7 +101,7 @@ mod tests {
             (Native, [true, true, false], Outcome::GiveWay),
             (Native, [true, true, true], Outcome::GiveWay),
             (Nobody, [false, false, false], Outcome::Nothing),
-            (Nobody, [false, false, true], Outcome::LeftToOther),
+            (Nobody, [false, false, true], Outcome::OfOthers),
             (Nobody, [false, true, false], Outcome::Retire),
             (Nobody, [false, true, true], Outcome::Retire),
             (Nobody, [true, false, false], Outcome::NativeAtDestination),

@@ -86,6 +86,7 @@ pub fn turn(inputs: &Inputs<'_>) -> Turn {
             | Outcome::NativeAtBoth
             | Outcome::NativeAtDestination
             | Outcome::LeftToOther
+            | Outcome::OfOthers
             | Outcome::NoTransit => {}
         }
         turn.outcomes.insert(address, outcome);

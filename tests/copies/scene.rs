@@ -11,6 +11,7 @@ use causeway::reconcile::{Adapters, Running, Status, Supervisor};
 use causeway::registries::{Destination, Source};
 use causeway_gateways::Gateway;
 use tokio::time::{Instant, sleep};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::server::Server;
 
@@ -47,6 +48,14 @@ impl Scene {
 
     pub fn server(&self, name: &str) -> Server {
         self.0[name].clone()
+    }
+
+    /// Reads everything once, as the commands do that don't keep running. The watches end with the guard.
+    pub async fn look(&self, config: &Config) -> (Arc<Supervisor>, DropGuard) {
+        let supervisor = Supervisor::for_one_pass_with(config, None, self).unwrap();
+        let stop = CancellationToken::new();
+        supervisor.read_once(Duration::from_secs(30), &stop).await.unwrap();
+        (supervisor, stop.drop_guard())
     }
 
     pub fn deploy(&self, config: &Config) -> Deployment {

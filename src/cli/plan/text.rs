@@ -7,7 +7,8 @@ use causeway_gateways::{Change, Fields, Withheld, Write};
 use serde_json::{Value, json};
 
 use super::TaskPlan;
-use crate::reconcile::Turn;
+use super::copies::CopyPlan;
+use crate::reconcile::{CopyState, Operation, ServiceView, Turn};
 
 /// Numbers of what a plan holds.
 #[derive(Default)]
@@ -21,7 +22,7 @@ struct Sums {
     withheld: usize,
 }
 
-pub(in crate::cli) fn render(tasks: &[TaskPlan<'_>], problems: &[String]) -> String {
+pub(in crate::cli) fn render(tasks: &[TaskPlan<'_>], copies: &[CopyPlan], problems: &[String]) -> String {
     let mut text = String::new();
     let mut sums = Sums::default();
     for task in tasks {
@@ -41,6 +42,10 @@ pub(in crate::cli) fn render(tasks: &[TaskPlan<'_>], problems: &[String]) -> Str
             }
             sums.add(turn);
         }
+    }
+    for plan in copies {
+        plan.render(&mut text);
+        plan.services.values().for_each(|view| sums.add_copies(view));
     }
     for problem in problems {
         let _ = writeln!(text, "problem: {problem}");
@@ -68,6 +73,20 @@ impl Sums {
         self.conflicts += turn.plan.conflicts.len();
         self.unread += usize::from(turn.unread);
         self.withheld += turn.plan.withheld.len();
+    }
+
+    fn add_copies(&mut self, view: &ServiceView) {
+        for (operation, _) in view.changes() {
+            match operation {
+                Operation::Create => self.create += 1,
+                Operation::Patch => self.change += 1,
+                Operation::Delete => self.remove += 1,
+            }
+        }
+        self.held += view.those(CopyState::Held).count();
+        self.conflicts += view.those(CopyState::Conflict).count();
+        self.unread += usize::from(view.unread);
+        self.withheld += view.copies.iter().filter(|copy| copy.withheld_by.is_some()).count();
     }
 }
 

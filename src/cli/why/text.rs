@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::{Answer, Teller};
+use super::{Answer, Teller, copies};
 use crate::project::split::Percent;
 use crate::reconcile::why::{
     Chain, GroupView, InstanceView, LeftOut, Matched, NodeView, ObjectView, Registered, Rule, ShareView,
@@ -16,10 +16,10 @@ const MARGIN: usize = 12;
 
 /// Lines with a word in the margin.
 #[derive(Default)]
-struct Page(String);
+pub(super) struct Page(pub(super) String);
 
 impl Page {
-    fn line(&mut self, margin: &str, text: impl std::fmt::Display) {
+    pub(super) fn line(&mut self, margin: &str, text: impl std::fmt::Display) {
         // Writing to a String cannot fail.
         let _ = writeln!(self.0, "  {margin:MARGIN$}{text}");
     }
@@ -34,10 +34,13 @@ pub(super) fn render(answer: &Answer, asked: &str) -> String {
     for chain in &answer.why.services {
         render_chain(&mut page, chain);
     }
+    for chain in &answer.why.copies {
+        copies::render(&mut page, chain);
+    }
     for problem in &answer.why.problems {
         let _ = writeln!(page.0, "problem: {problem}");
     }
-    if answer.why.services.is_empty() {
+    if answer.why.is_nobodys() {
         let _ = writeln!(
             page.0,
             "{asked}: no registry of an enabled task shows a service of this name, and nothing stands for one"
@@ -82,7 +85,7 @@ fn render_chain(page: &mut Page, chain: &Chain) {
     }
 }
 
-fn registered(page: &mut Page, registered: &Registered) {
+pub(super) fn registered(page: &mut Page, registered: &Registered) {
     let registry = &registered.registry;
     match registered.state.as_str() {
         "unread" => page.line("registered", format_args!("{registry} has not shown it completely yet")),
@@ -113,7 +116,7 @@ fn condition(instance: &InstanceView) -> String {
     text
 }
 
-fn matched(page: &mut Page, matched: &Matched) {
+pub(super) fn matched(page: &mut Page, matched: &Matched) {
     let says =
         |rule: &Rule| format!("{} (namespace `{}`, service `{}`)", rule.place, rule.namespace, rule.service);
     match &matched.entry {
@@ -214,7 +217,7 @@ fn fields(object: &ObjectView) -> String {
 }
 
 /// Text without its quotes.
-fn plain(value: &Value) -> String {
+pub(in crate::cli) fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 

@@ -75,6 +75,16 @@ impl DestinationHandle {
         &self.shown.name
     }
 
+    /// How copies live in it.
+    pub fn life(&self) -> Life {
+        self.form.life()
+    }
+
+    /// How many services may be written at the same time.
+    pub fn width(&self) -> usize {
+        self.form.width()
+    }
+
     /// A task's copies are kept alive from now on.
     pub(super) fn keep_copies_of(&self, task: &str) {
         lock(&self.tasks).insert(task.to_owned());
@@ -117,12 +127,17 @@ impl DestinationHandle {
         lock(&self.pending).until(key)
     }
 
+    /// Why what a service shows isn't known at present.
+    pub fn unknown(&self, key: &ServiceKey) -> Option<String> {
+        self.shown.view().unknown(key).map(|unknown| unknown.reason)
+    }
+
     /// Why a service can't be written to at present.
     pub(super) fn blocked(&self, key: &ServiceKey) -> Option<Blocked> {
         if !self.allowed.is_empty() && !self.allowed.contains(&key.namespace) {
             return Some(Blocked::LeftOut);
         }
-        self.shown.view().unknown(key).map(|unknown| Blocked::Unknown(unknown.reason))
+        self.unknown(key).map(Blocked::Unknown)
     }
 
     /// Carries out changes to one service, an outcome for each.

@@ -12,6 +12,7 @@
 //! Services go by their names in the registry that is written, where two of them may never be one.
 
 mod destination;
+mod explain;
 mod interest;
 mod state;
 mod status;
@@ -29,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use destination::DestinationHandle;
 use destination::lock;
+pub use explain::{CopyState, CopyView, Operation, ServiceView};
 pub(super) use interest::{Carried, Copied};
 use state::Keys;
 pub use state::{CopyOutcome, CopyStatus};
@@ -235,6 +237,13 @@ impl CopyFlow {
 
     fn is_first_look(&self, key: &ServiceKey) -> bool {
         lock(&self.stocked).insert(key.clone())
+    }
+
+    /// Whether people mean this service of the destination by `name`: by its name at either end.
+    pub fn is_named(&self, key: &ServiceKey, name: &str) -> bool {
+        let carried =
+            lock(&self.sources).get(key).is_some_and(|there| there.iter().any(|it| it.is_named(name)));
+        carried || key.is_named(name) || self.way.back(key).is_ok_and(|source| source.is_named(name))
     }
 
     /// Every service that the source shows and the task carries, by its name at the destination.

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::CopyFlow;
 use super::destination::Blocked;
+use super::explain::{Scene, ServiceView};
 use super::state::CopyOutcome;
 use crate::config::{MatchEntry, Policy};
 use crate::model::{Address, ServiceKey, Snapshot};
@@ -101,7 +102,7 @@ impl CopyFlow {
             Some(_) => self.source.observed_reading(&source_key).map(|reading| reading.snapshot),
             None => Some(Arc::new(Snapshot::empty(source_key.clone()))),
         };
-        self.take_stock(key, &source_key, &standing, entry);
+        self.take_stock_of(key, &source_key, &standing, entry);
         let turn = turn(&Inputs {
             mark: &self.mark,
             groups: entry.map(|entry| entry.groups.as_slice()),
@@ -117,6 +118,36 @@ impl CopyFlow {
             now: self.source.time(),
         });
         self.permitted(key, source_key, turn)
+    }
+
+    /// What a turn would do now, and how everything stands; touches nothing.
+    pub fn explain(&self, key: &ServiceKey) -> ServiceView {
+        self.view_of(key, &self.look(key), &self.keys.status_of(key).taken)
+    }
+
+    /// What came of a turn, in the same words.
+    pub fn explained(&self, key: &ServiceKey, outcome: &CopyOutcome) -> ServiceView {
+        self.view_of(key, &outcome.look, &outcome.taken)
+    }
+
+    fn view_of(&self, key: &ServiceKey, look: &Look, taken: &[Address]) -> ServiceView {
+        let reading = look.source.as_ref().and_then(|source| self.source.view().reading(source));
+        let standing = self.destination.standing(key);
+        let scene = Scene {
+            task: self.way.task(),
+            from: self.way.read(),
+            to: self.way.written(),
+            mark: &self.mark,
+            form: self.destination.form.as_ref(),
+            key,
+            look,
+            matched: look.source.as_ref().is_some_and(|source| self.way.entry(source).is_some()),
+            source: reading.as_ref().map(|reading| &*reading.snapshot),
+            standing: standing.as_deref(),
+            taken,
+            now: self.source.time(),
+        };
+        scene.view()
     }
 
     /// The part of a turn that may be carried out.
@@ -136,7 +167,7 @@ impl CopyFlow {
         look.changed = self.keys.put_lately(key, mended, self.audit_interval);
         look.changes.retain(|change| !look.changed.contains(&change.copy().instance.address));
         if !look.changes.is_empty() {
-            look.waiting = self.destination.blocked(key).map(|blocked| self.explained(key, blocked));
+            look.waiting = self.destination.blocked(key).map(|blocked| why_blocked(key, blocked));
         }
         if look.waiting.is_some() {
             look.changes.clear();
@@ -144,18 +175,17 @@ impl CopyFlow {
         look
     }
 
-    fn explained(&self, key: &ServiceKey, blocked: Blocked) -> String {
-        match blocked {
-            Blocked::Unknown(reason) => format!("the destination can't be read: {reason}"),
-            Blocked::LeftOut => format!(
-                "the destination's `namespaces` leave `{}` out; add it there, or map it with `namespace_map`",
-                key.namespace
-            ),
+    /// Tells the guard what of every service stands, before anything is judged: for a single pass, of which each turn is the last.
+    pub fn take_stock(&self) {
+        for key in self.all_keys() {
+            let Some(standing) = self.destination.standing(&key) else { continue };
+            let Some(source_key) = self.source_key(&key, &standing) else { continue };
+            self.take_stock_of(&key, &source_key, &standing, self.way.entry(&source_key));
         }
     }
 
     /// Tells the guard once what of a service stands: the levels start from it.
-    fn take_stock(
+    fn take_stock_of(
         &self,
         key: &ServiceKey,
         source_key: &ServiceKey,
@@ -237,6 +267,16 @@ impl CopyFlow {
         if outcome.changes > 0 && self.keys.had_first_turn(key) {
             tracing::info!(%task, service = %key, registry = to, changes = outcome.changes, "applied");
         }
+    }
+}
+
+fn why_blocked(key: &ServiceKey, blocked: Blocked) -> String {
+    match blocked {
+        Blocked::Unknown(reason) => format!("the destination can't be read: {reason}"),
+        Blocked::LeftOut => format!(
+            "the destination's `namespaces` leave `{}` out; add it there, or map it with `namespace_map`",
+            key.namespace
+        ),
     }
 }
 

@@ -17,6 +17,7 @@ use crate::project::split::Split;
 use crate::project::{DEFAULT_GROUP, Projected};
 use crate::reconcile::flow::{Flow, KeyStatus};
 use crate::reconcile::gateway::Condition;
+use crate::reconcile::source::SourceHandle;
 use crate::reconcile::supervisor::Supervisor;
 use crate::reconcile::turn::Turn;
 
@@ -37,6 +38,7 @@ impl Supervisor {
             owner: self.config.owner.clone(),
             config: self.config.fingerprint(),
             services,
+            copies: self.copies.iter().flat_map(|flow| flow.why(name)).collect(),
             problems: self.unread().into_iter().chain(refused).collect(),
         }
     }
@@ -76,7 +78,7 @@ impl Flow {
             task: self.task.name.clone(),
             policy: self.task.policy.as_str().to_owned(),
             delete: self.task.delete,
-            registered: self.registered(key, snapshot, reading.as_ref().is_some_and(|it| it.listed)),
+            registered: registered(&self.source, key),
             matched: matched(&self.task, key),
             groups: projected.map(|it| groups(it, entry, snapshot)).unwrap_or_default(),
             split: projected.and_then(|it| it.split.as_ref()).map(split_view),
@@ -119,20 +121,22 @@ impl Flow {
         };
         (scene.objects(), scene.upstreams())
     }
+}
 
-    fn registered(&self, key: &ServiceKey, snapshot: Option<&Snapshot>, listed: bool) -> Registered {
-        let state = match snapshot {
-            None => "unread",
-            Some(snapshot) if !listed && snapshot.instances.is_empty() => "absent",
-            Some(_) => "listed",
-        };
-        let instances = snapshot.into_iter().flat_map(|snapshot| snapshot.instances.values());
-        Registered {
-            registry: self.source.name.clone(),
-            state: state.to_owned(),
-            instances: instances.map(instance_view).collect(),
-            unknown: self.source.view().unknown(key).map(|unknown| unknown.reason),
-        }
+/// What a registry shows of a service.
+pub(super) fn registered(source: &SourceHandle, key: &ServiceKey) -> Registered {
+    let reading = source.view().reading(key);
+    let state = match &reading {
+        None => "unread",
+        Some(reading) if !reading.listed && reading.snapshot.instances.is_empty() => "absent",
+        Some(_) => "listed",
+    };
+    let instances = reading.iter().flat_map(|reading| reading.snapshot.instances.values());
+    Registered {
+        registry: source.name.clone(),
+        state: state.to_owned(),
+        instances: instances.map(instance_view).collect(),
+        unknown: source.view().unknown(key).map(|unknown| unknown.reason),
     }
 }
 

@@ -10,6 +10,7 @@
 //! made for the question. `causeway why` prints either.
 
 mod chain;
+mod copies;
 mod objects;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use super::copies::ServiceView;
 
 /// The answer to `why` for one name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,6 +31,9 @@ pub struct Why {
     pub config: String,
     /// One chain for each task that reads a registry that shows the service, or for which something of it stands.
     pub services: Vec<Chain>,
+    /// One for each direction of each task between two registries that is concerned.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub copies: Vec<CopyChain>,
     /// What cannot be read at all, and tasks that don't run.
     pub problems: Vec<String>,
 }
@@ -65,6 +71,35 @@ pub struct Chain {
     pub failing: Option<String>,
 }
 
+/// One service in one direction of a task between two registries.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CopyChain {
+    /// The task.
+    pub task: String,
+    /// `observe` or `own`.
+    pub policy: String,
+    /// Whether the task ever removes anything.
+    pub delete: bool,
+    /// Its name in the registry that is read, as `namespace/service`; none where it has no name there.
+    pub service: Option<String>,
+    /// What the registry that is read shows.
+    pub registered: Registered,
+    /// Which entry carries it, or what keeps it out.
+    pub matched: Matched,
+    /// The registry that is written.
+    pub destination: String,
+    /// Its name there, as `namespace/service`; none where it is not carried.
+    pub name: Option<String>,
+    /// Why it has no name there.
+    pub unnamed: Option<String>,
+    /// Why the destination cannot be read at present.
+    pub unknown: Option<String>,
+    /// How each address stands.
+    pub stands: ServiceView,
+    /// Why the last turn of a running Causeway failed.
+    pub failing: Option<String>,
+}
+
 /// What a registry shows of a service.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Registered {
@@ -96,7 +131,7 @@ pub struct InstanceView {
 }
 
 /// What a task's `match` and `exclude` say about a service.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Matched {
     /// The entry that carries it.
     pub entry: Option<Rule>,
@@ -275,20 +310,30 @@ pub struct TargetHealth {
 impl Why {
     /// Nothing that was asked for is failing, in conflict or unreadable.
     pub fn is_well(&self) -> bool {
-        self.problems.is_empty() && !self.services.is_empty() && self.services.iter().all(Chain::is_well)
+        let all_well = self.services.iter().all(Chain::is_well) && self.copies.iter().all(CopyChain::is_well);
+        self.problems.is_empty() && !self.is_nobodys() && all_well
+    }
+
+    /// No task knows a service of the name.
+    pub fn is_nobodys(&self) -> bool {
+        self.services.is_empty() && self.copies.is_empty()
     }
 }
 
 impl Chain {
     fn is_well(&self) -> bool {
-        let registered = &self.registered;
-        let readable = registered.unknown.is_none() && registered.state != "unread";
         let troubled = |object: &ObjectView| matches!(object.state, State::Conflict | State::Unread);
         let gateway = &self.gateway;
-        readable
+        self.registered.is_readable()
             && self.failing.is_none()
             && gateway.error.is_none()
             && gateway.nodes.iter().all(|node| node.error.is_none())
             && !gateway.objects.iter().any(troubled)
+    }
+}
+
+impl Registered {
+    fn is_readable(&self) -> bool {
+        self.unknown.is_none() && self.state != "unread"
     }
 }
