@@ -39,6 +39,19 @@ async fn a_copy_appears_follows_and_goes_and_nothing_echoes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_empty_destination_that_comes_up_later_is_filled_at_once() {
+    let scene = Scene::of(&["a", "b"]);
+    let (a, b) = (scene.server("a"), scene.server("b"));
+    a.register(&orders("empty_ns"), instance("10.0.0.1", 1.0, "1"));
+    b.goes_down(true);
+    let _deployment = scene.deploy(&config(BOTH_WAYS));
+    always("it is down", Duration::from_secs(3), || b.copies(&orders("default")).is_empty()).await;
+    b.goes_down(false);
+    let took = until("it is copied", || !b.copies(&orders("default")).is_empty()).await;
+    assert!(took < Duration::from_secs(1), "not at an audit: {took:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_moved_application_is_never_absent() {
     for lag in [0, 1, 4].map(Duration::from_secs) {
         let scene = Scene::of(&["a", "b"]);

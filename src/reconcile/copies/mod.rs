@@ -24,7 +24,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt as _};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
@@ -44,7 +44,7 @@ use super::queue::Queue;
 use super::source::{SourceEvent, SourceHandle};
 use crate::config::OnStop;
 use crate::model::{Address, Instance, ServiceKey, Snapshot, marks};
-use crate::registries::{Change, InstanceCopy};
+use crate::registries::{Change, InstanceCopy, Progress};
 use crate::sync::{Holder, Mark, Way};
 
 /// A running direction of a task between two registries.
@@ -120,7 +120,10 @@ impl CopyFlow {
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         let (read, written) = (self.source.subscribe(), self.destination.shown.subscribe());
         self.wake_all();
-        tokio::join!(self.work(), self.pump(read, written, &stop));
+        let ends = [&self.source, &self.destination.shown].map(|end| end.view().progress());
+        let [read_on, written_on] =
+            ends.map(|progress| stop.run_until_cancelled(self.wake_when_listed(progress)));
+        tokio::join!(self.work(), self.pump(read, written, &stop), read_on, written_on);
         if self.way.task().copying.on_stop == OnStop::Withdraw {
             self.withdraw().await;
         }
@@ -142,6 +145,15 @@ impl CopyFlow {
                 Some(event) = written.recv() => self.on_written(event),
                 Some(key) = losses.recv() => self.queue.wake(key, Instant::now()),
                 _ = audits.tick(), if self.audit_interval.is_some() => self.wake_all(),
+            }
+        }
+    }
+
+    /// That a service is absent from a list of names tells something, too, and is no event of the service.
+    async fn wake_when_listed(&self, mut progress: watch::Receiver<Progress>) {
+        while progress.changed().await.is_ok() {
+            if progress.borrow_and_update().settled {
+                self.wake_waiting();
             }
         }
     }
