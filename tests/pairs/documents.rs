@@ -82,6 +82,8 @@ async fn guarded_nacos() -> Arc<Mutex<NacosServer>> {
     let server = NacosServer::start(NacosOptions { auth: true, ..NacosOptions::default() }).await.unwrap();
     let admin = server.http().login(ADMIN_USER, ADMIN_PASSWORD).await.unwrap();
     admin.set_password(USER.0, USER.1).await.unwrap();
+    // It takes the server a moment to know the password.
+    server.http().create_admin(USER.0, USER.1).await.unwrap();
     Arc::new(Mutex::new(server))
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::thread::panicking;
 use std::time::Duration;
 
+use futures::future::join_all;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::causeway::{Causeway, RunningCauseway};
@@ -15,8 +16,8 @@ use crate::site::{self, Entry, OWNER, Site};
 use crate::stage::{self, LANE, address, at, is_native, say, tell_all};
 use crate::watch::Watch;
 
-/// As long as removals are held, as sites write it into documents.
-const HOLD: Duration = Duration::from_secs(2);
+/// As long as removals are held: longer than it takes on a busy machine to deregister everything.
+const HOLD: Duration = Duration::from_secs(5);
 /// Longer than any server takes to show what it has accepted.
 const SHOWN: Duration = Duration::from_secs(3);
 const TASK: &str = "move";
@@ -39,7 +40,7 @@ impl Story {
             b.name,
             names("*")
         );
-        let document = document(&[a.written(0.3), b.written(1.0)], &[task]);
+        let document = document(&[a.written(HOLD, 0.3), b.written(HOLD, 1.0)], &[task]);
         let (service, other) = (names("orders"), names("books"));
         Self { a: Arc::new(a), b: Arc::new(b), causeway: Causeway::with(&document), service, other }
     }
@@ -195,12 +196,10 @@ impl Story {
     /// Everything vanishes from A at once: that is no reason to remove anything at B.
     async fn a_empties(&self, mut running: RunningCauseway, all: &[Inst], others: &[Inst]) {
         running.until_ready().await;
-        for instance in all.iter().chain(others) {
-            self.a.deregister(instance).await;
-        }
+        join_all(all.iter().chain(others).map(|instance| self.a.deregister(instance))).await;
         let gone = |entries: &[Entry]| entries.iter().all(Entry::is_copy);
         self.a.until(&self.service, "A is empty", self.limit(), gone).await;
-        sleep(HOLD * 3 + AUDIT).await;
+        sleep(HOLD * 2 + AUDIT).await;
         self.carries_all("the breaker keeps what A lost", all).await;
         self.carries_all("the breaker keeps what A lost", others).await;
         let status = running.status().await;

@@ -10,6 +10,9 @@ use crate::site::{self, Entry, OWNER, Site};
 use crate::stage::{LANE, Story, address, at, is_native, tell_all};
 use crate::watch::Watch;
 
+/// As long as removals are held: longer than it takes a registry to show a change in two steps.
+const HOLD: Duration = Duration::from_secs(2);
+
 /// From one site to another, in a task of its own.
 struct Pair {
     a: Arc<Site>,
@@ -161,7 +164,7 @@ async fn every_ordered_pair_of_types() {
     pairs.push(Pair::of_dubbo(&sources[0], &dubbo));
     pairs.push(Pair::of_dubbo(&dubbo, &destinations[0]));
     let all: Vec<String> =
-        sources.iter().chain(&destinations).chain([&dubbo]).map(|site| site.written(1.0)).collect();
+        sources.iter().chain(&destinations).chain([&dubbo]).map(|site| site.written(HOLD, 1.0)).collect();
     let tasks: Vec<String> = pairs.iter().map(Pair::task).collect();
     let deployment = Arc::new(Deployment::start(&document(&all, &tasks)).await);
     let story = |pair: Pair| {

@@ -96,10 +96,11 @@ impl Site {
         Self { name: name.to_owned(), registry, can }
     }
 
-    /// The registry as a document writes it. `max_shrink` is the share whose loss opens the breaker.
-    pub fn written(&self, max_shrink: f64) -> String {
-        let (name, written) = (&self.name, self.registry.written());
-        format!("{{ name: {name}, {written}, protect: {{ hold: 2s, max_shrink: {max_shrink} }} }}")
+    /// The registry as a document writes it. `hold` is how long what vanishes is held, and `max_shrink` the share whose loss opens
+    /// the breaker.
+    pub fn written(&self, hold: Duration, max_shrink: f64) -> String {
+        let (name, written, hold) = (&self.name, self.registry.written(), hold.as_secs());
+        format!("{{ name: {name}, {written}, protect: {{ hold: {hold}s, max_shrink: {max_shrink} }} }}")
     }
 
     /// An application registers, or changes what it registered.
