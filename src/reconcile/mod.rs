@@ -23,6 +23,7 @@ mod permit;
 mod progress;
 mod queue;
 mod report;
+mod running;
 mod source;
 mod status;
 mod supervisor;
@@ -44,10 +45,11 @@ pub use metrics::Metrics;
 pub use permit::{Alone, Permit, Permits};
 pub use progress::PassProgress;
 pub use queue::Queue;
+pub use running::Running;
 pub use source::{SourceEvent, SourceHandle};
 pub use status::{
     BreakerView, Counts, GatewayStatus, HeldStatus, NodeStatus, Problem, RegistryStatus, Status, TaskStatus,
     UnknownStatus, WithheldCounts,
 };
-pub use supervisor::{Running, Supervisor};
+pub use supervisor::Supervisor;
 pub use turn::{HeldTarget, Inputs, Turn, turn};

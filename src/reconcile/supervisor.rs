@@ -20,13 +20,13 @@ use super::interest::{Matched, Named, Together};
 use super::metrics::Metrics;
 use super::permit::{Alone, Permits};
 use super::progress::PassProgress;
+use super::running::{Running, Work};
 use super::source::SourceHandle;
-use crate::config::{self, Config, Destination, Mode, Policy, RegistryKind};
+use crate::config::{self, Config, Destination, Policy, RegistryKind};
 use crate::guard::Rules;
-use crate::model::ServiceKey;
 use crate::project::{self, naming};
 use crate::registries::{Interest, Source};
-use crate::sync::{Direction, Way};
+use crate::sync::Way;
 
 /// A registry in use, with what watches it.
 struct Watched {
@@ -53,56 +53,10 @@ pub struct Supervisor {
     metrics_registry: MetricsRegistry,
 }
 
-/// The directions in which a task runs.
-fn directions(task: &config::Task) -> impl Iterator<Item = Direction> {
-    let both = task.mode == Mode::Bidirectional;
-    let directions = task.copying.directions;
-    let there = (!both || directions.there).then_some(Direction::There);
-    let back = (both && directions.back).then_some(Direction::Back);
-    there.into_iter().chain(back)
-}
-
 /// Whether there is time to wait.
 enum Pace {
     Running,
     OnePass { also: Option<String> },
-}
-
-/// What runs, until [`Running::stop`]. Dropped, it ends where it stands.
-pub struct Running {
-    stop: CancellationToken,
-    readers: CancellationToken,
-    workers: Vec<(Arc<dyn Work>, JoinHandle<()>)>,
-    others: Vec<JoinHandle<()>>,
-}
-
-/// A flow at work.
-trait Work: Send + Sync {
-    /// The task's name.
-    fn task(&self) -> &str;
-
-    /// Services whose turn is under way.
-    fn busy(&self) -> Vec<ServiceKey>;
-}
-
-impl Work for Flow {
-    fn task(&self) -> &str {
-        &self.task.name
-    }
-
-    fn busy(&self) -> Vec<ServiceKey> {
-        Flow::busy(self)
-    }
-}
-
-impl Work for CopyFlow {
-    fn task(&self) -> &str {
-        &self.way.task().name
-    }
-
-    fn busy(&self) -> Vec<ServiceKey> {
-        CopyFlow::busy(self)
-    }
 }
 
 impl Supervisor {
@@ -214,8 +168,7 @@ impl Supervisor {
             audit_interval: self.config.audit_interval,
         };
         let ends = (&self.config.registries[&task.source], &self.config.registries[destination]);
-        let ways = directions(task).map(|direction| Way::new(Arc::clone(task), direction, ends.0, ends.1));
-        let ways: Vec<Arc<Way>> = ways.map(Arc::new).collect();
+        let ways: Vec<Arc<Way>> = Way::of(task, ends.0, ends.1).map(Arc::new).collect();
         for way in &ways {
             self.destination(way.written(), adapters)?;
         }
@@ -438,31 +391,5 @@ impl Supervisor {
         // Writing to a String cannot fail.
         let _ = encode(&mut text, &self.metrics_registry);
         text
-    }
-}
-
-impl Running {
-    /// Begins no new turn, lets those under way end within `grace`, then stops watching. Answers what had to be cut off.
-    pub async fn stop(mut self, grace: Duration) -> Vec<String> {
-        self.stop.cancel();
-        let deadline = Instant::now() + grace;
-        let mut cut_off = Vec::new();
-        for (flow, mut worker) in std::mem::take(&mut self.workers) {
-            if tokio::time::timeout_at(deadline, &mut worker).await.is_err() {
-                worker.abort();
-                cut_off.extend(flow.busy().into_iter().map(|key| format!("{key} of task {}", flow.task())));
-            }
-        }
-        self.readers.cancel();
-        let ended = futures::future::join_all(std::mem::take(&mut self.others));
-        let _ = timeout(Duration::from_secs(1), ended).await;
-        cut_off
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.workers.iter().for_each(|(_, worker)| worker.abort());
-        self.others.iter().for_each(JoinHandle::abort);
     }
 }

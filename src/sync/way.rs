@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::names::{Names, Unnamed, Words};
-use crate::config::{MatchEntry, Registry, RegistryKind, Task};
+use crate::config::{MatchEntry, Mode, Registry, RegistryKind, Task};
 use crate::model::ServiceKey;
 
 /// From a task's source to its destination, or back.
@@ -28,6 +28,15 @@ pub struct Way {
 }
 
 impl Way {
+    /// The directions in which a task between these two registries runs, in the order of the task.
+    pub fn of(task: &Arc<Task>, source: &Registry, destination: &Registry) -> impl Iterator<Item = Self> {
+        let both = task.mode == Mode::Bidirectional;
+        let there = (!both || task.copying.directions.there).then_some(Direction::There);
+        let back = (both && task.copying.directions.back).then_some(Direction::Back);
+        let ways = [there, back].into_iter().flatten();
+        ways.map(move |direction| Self::new(Arc::clone(task), direction, source, destination))
+    }
+
     /// A direction of a task between these two registries, in the order of the task.
     pub fn new(task: Arc<Task>, direction: Direction, source: &Registry, destination: &Registry) -> Self {
         let copying = &task.copying;
