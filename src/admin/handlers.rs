@@ -43,6 +43,19 @@ pub(super) async fn why(State(backend): Shared, Query(named): Query<Named>) -> R
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(super) struct OfTask {
+    task: String,
+}
+
+pub(super) async fn migration(State(backend): Shared, Query(of): Query<OfTask>) -> Response {
+    match backend.migration(&of.task) {
+        Ok(board) => Json(board).into_response(),
+        Err(message) => (StatusCode::NOT_FOUND, Json(json!({ "message": message }))).into_response(),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Release {
     registry: String,
 }

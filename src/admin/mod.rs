@@ -6,6 +6,7 @@
 //! GET  /metrics         OpenMetrics text
 //! GET  /api/v1/status   Status as JSON
 //! GET  /api/v1/why?service=S   Why the services of this name (`S` or `NAMESPACE/S`) stand as they do, as JSON
+//! GET  /api/v1/migration?task=T   How far the applications of a task between two registries have moved, as JSON
 //! POST /api/v1/release  {"registry": NAME}: every level of that registry is set to what is shown now
 //! ```
 
@@ -71,6 +72,7 @@ fn routes(token: Option<Secret>, backend: Arc<dyn Backend>) -> Router {
         .route("/metrics", get(handlers::metrics))
         .route("/api/v1/status", get(handlers::status))
         .route("/api/v1/why", get(handlers::why))
+        .route("/api/v1/migration", get(handlers::migration))
         .route("/api/v1/release", post(handlers::release))
         .route_layer(axum::middleware::from_fn_with_state(token.map(Arc::new), auth::require_token));
     Router::new()

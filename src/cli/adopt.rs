@@ -35,6 +35,11 @@ struct Adoption<'a> {
 pub(super) async fn adopt(config: Config, args: &Args) -> Outcome {
     let pass = Pass::read(config, &args.selection).await?;
     let flows: Vec<&Flow> = pass.supervisor.flows.iter().map(|flow| &**flow).collect();
+    if flows.is_empty() {
+        return Err(Failed::usage(
+            "nothing can be taken over for a task between registries: a copy bears its task's mark from the start",
+        ));
+    }
     check_from(args, &flows)?;
     let adoptions = look(&flows, args).await?;
     let problems: Vec<String> = pass.unknown().into_iter().chain(pass.refused()).collect();

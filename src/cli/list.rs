@@ -1,19 +1,16 @@
 //! `causeway list`: the services of the registries, as they are read now.
 
-use std::collections::BTreeSet;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 
 use super::plan::Output;
 use super::{Failed, Outcome, output};
 use crate::config::{Config, Registry};
-use crate::model::{Instance, ServiceKey};
-use crate::registries::{self, Interest, View};
+use crate::model::Instance;
+use crate::registries::whole::read_whole;
+use crate::registries::{self, View};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -26,18 +23,6 @@ pub(super) struct Args {
     /// How the list is printed
     #[arg(long, value_enum, default_value_t = Output::Text)]
     output: Output,
-}
-
-struct Everything;
-
-impl Interest for Everything {
-    fn namespaces(&self) -> Option<BTreeSet<String>> {
-        None
-    }
-
-    fn wants(&self, _key: &ServiceKey) -> bool {
-        true
-    }
 }
 
 pub(super) async fn list(config: Config, args: &Args) -> Outcome {
@@ -57,22 +42,12 @@ pub(super) async fn list(config: Config, args: &Args) -> Outcome {
 
 async fn list_one(registry: &Registry, format: Output) -> Result<bool, Failed> {
     let source = registries::build(registry).map_err(Failed::work)?;
-    let view = View::new(&registry.name);
-    let stop = CancellationToken::new();
-    let watching = tokio::spawn({
-        let (view, stop) = (Arc::clone(&view), stop.clone());
-        async move { source.watch(Arc::new(Everything), view, stop).await }
-    });
-    let mut progress = view.progress();
-    let settled = timeout(PATIENCE, progress.wait_for(|progress| progress.settled)).await.is_ok();
-    print_services(registry, &view, format);
-    let unknowns = view.unknowns();
-    for (scope, unknown) in &unknowns {
+    let whole = read_whole(&registry.name, source, PATIENCE).await;
+    print_services(registry, &whole.view, format);
+    for (scope, unknown) in &whole.unknown {
         output::error(format_args!("{}, {scope}: {}", registry.name, unknown.reason));
     }
-    stop.cancel();
-    let _ = timeout(Duration::from_secs(5), watching).await;
-    Ok(settled && unknowns.is_empty())
+    Ok(whole.settled && whole.unknown.is_empty())
 }
 
 fn print_services(registry: &Registry, view: &View, format: Output) {

@@ -17,6 +17,7 @@ mod prune;
 mod release;
 mod run;
 mod schema;
+mod status;
 mod sync;
 mod uninstall;
 mod validate;
@@ -68,10 +69,11 @@ enum Command {
     Plan(plan::Args),
     /// Make one full pass, then exit; 1 when something failed or is held
     Sync(sync::Args),
+    Status(status::Args),
     Why(why::Args),
     /// Take over what stands under the names of a task's services: only tags change
     Adopt(adopt::Args),
-    /// Remove what tasks have left that are not configured any more
+    /// Remove what tasks have left that are not configured any more, and copies that none carries any more
     Prune(prune::Args),
     /// Remove everything that a task made, or hand it over
     Uninstall(uninstall::Args),
@@ -137,6 +139,7 @@ async fn execute_async(command: &Command, config: Config) -> Outcome {
         Command::Run => run::run(config).await,
         Command::Plan(args) => plan::plan(config, args).await,
         Command::Sync(args) => sync::sync(config, args).await,
+        Command::Status(args) => status::status(&config, args).await,
         Command::Why(args) => why::why(config, args).await,
         Command::Adopt(args) => adopt::adopt(config, args).await,
         Command::Prune(args) => prune::prune(&config, args).await,

@@ -1,4 +1,5 @@
-//! `causeway prune`: what tasks have left that are not configured any more goes, by the rules by which everything is retired.
+//! `causeway prune`: what tasks have left that are not configured any more goes, by the rules by which everything is retired; and the
+//! copies in registries that no task carries any more.
 
 use std::process::ExitCode;
 
@@ -6,11 +7,12 @@ use serde_json::json;
 
 use super::consent::{Answer, Consent};
 use super::pass::Selection;
+use super::plan::copies::CopyPlan;
 use super::plan::{DIFFERENCES, Output, TaskPlan, as_json, look, text};
 use super::sync::{complaints, sync_task};
 use super::{Failed, Outcome, admin_client, output};
 use crate::config::Config;
-use crate::reconcile::{Built, Leaving, leaving};
+use crate::reconcile::{Built, Leaves, Leaving, leaving};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -19,7 +21,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn prune(config: &Config, args: &Args) -> Outcome {
-    let left = leaving(config, &Built, |task| config.task(task).is_none()).await;
+    let left = leaving(config, &Built, &Leaves::Unconfigured(config)).await;
     remove(config, &left, "prune", &args.consent).await
 }
 
@@ -31,25 +33,24 @@ pub(super) async fn remove(config: &Config, left: &Leaving, command: &str, conse
     for flow in &left.flows {
         plans.push(look(flow, &everything).await?);
     }
+    let copies: Vec<CopyPlan> = left.copies.iter().map(CopyPlan::of_leaving).collect();
     if consent.output == Output::Text {
-        output::print(text::render(&plans, &[], &problems));
+        output::print(text::render(&plans, &copies, &problems));
     }
-    let differs = plans.iter().any(TaskPlan::differs);
+    let differs = plans.iter().any(TaskPlan::differs) || copies.iter().any(CopyPlan::differs);
     let question = format!("{command}: remove this?");
     let done = differs && consent.ask(&question)? != Answer::No;
     let (mut changes, mut complaints) = (0, problems.clone());
     if done {
         refuse_if_running(config, left).await?;
-        for flow in &left.flows {
-            let passed = sync_task(flow, &everything).await;
-            changes += passed.changes;
-            complaints.extend(passed.outcomes.iter().flat_map(|(key, outcome)| stays(key, outcome)));
-        }
+        let (removed, stay) = carry_out(left).await;
+        changes = removed;
+        complaints.extend(stay);
     }
     match consent.output {
         Output::Text => conclude(command, differs, done.then_some(changes), &complaints),
         Output::Json => output::json(&json!({
-            command: as_json(&plans, &[], &problems), "done": done, "changes": changes, "complaints": complaints,
+            command: as_json(&plans, &copies, &problems), "done": done, "changes": changes, "complaints": complaints,
         })),
     }
     let kept = plans.iter().flat_map(|plan| &plan.turns).any(|(_, turn)| !turn.plan.kept.is_empty());
@@ -58,6 +59,22 @@ pub(super) async fn remove(config: &Config, left: &Leaving, command: &str, conse
         (true, true) => ExitCode::SUCCESS,
         (true, false) => ExitCode::FAILURE,
     })
+}
+
+/// Removes everything; answers how much has gone, and what failed or stays.
+async fn carry_out(left: &Leaving) -> (usize, Vec<String>) {
+    let (mut changes, mut complaints) = (0, Vec::new());
+    for flow in &left.flows {
+        let passed = sync_task(flow, &Selection::default()).await;
+        changes += passed.changes;
+        complaints.extend(passed.outcomes.iter().flat_map(|(key, outcome)| stays(key, outcome)));
+    }
+    for copies in &left.copies {
+        let (removed, stay) = copies.remove().await;
+        changes += removed;
+        complaints.extend(stay);
+    }
+    (changes, complaints)
 }
 
 /// A Causeway that runs a task would make again what is removed.

@@ -1,4 +1,4 @@
-//! `causeway uninstall`: everything of one task goes, or is handed over: it stays, and only our tags go.
+//! `causeway uninstall`: everything of one task goes, or is handed over: it stays, and only our tags go. Copies in registries can only go.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use super::consent::{Answer, Consent};
 use super::plan::{DIFFERENCES, Output, text};
 use super::prune::{refuse_if_running, remove};
 use super::{Failed, Outcome, output};
-use crate::config::Config;
-use crate::reconcile::{Built, GatewayHandle, Leaving, Turn, leaving};
+use crate::config::{Config, Destination};
+use crate::reconcile::{Built, GatewayHandle, Leaves, Leaving, Turn, leaving};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -29,7 +29,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn uninstall(config: &Config, args: &Args) -> Outcome {
-    let left = leaving(config, &Built, |task| task == args.task).await;
+    let left = leaving(config, &Built, &Leaves::Task(&args.task)).await;
     if config.task(&args.task).is_none() && left.tasks.is_empty() && left.unread.is_empty() {
         let names: Vec<&str> = config.tasks.iter().map(|task| task.name.as_str()).collect();
         return Err(Failed::usage(format!(
@@ -39,9 +39,23 @@ pub(super) async fn uninstall(config: &Config, args: &Args) -> Outcome {
         )));
     }
     if args.hand_over {
+        refuse_copies(config, &left, &args.task)?;
         return hand_over(config, &left, args).await;
     }
     remove(config, &left, "uninstall", &args.consent).await
+}
+
+/// A copy is known by its mark alone.
+fn refuse_copies(config: &Config, left: &Leaving, task: &str) -> Result<(), Failed> {
+    let to_registry =
+        config.task(task).is_some_and(|task| matches!(task.destination, Destination::Registry(_)));
+    if !to_registry && left.copies.is_empty() {
+        return Ok(());
+    }
+    Err(Failed::usage(format!(
+        "task {task} made copies in registries, and these can't be handed over: without our mark they would be taken for applications \
+         of their own, and stay when those have gone; without --hand-over they are removed"
+    )))
 }
 
 async fn hand_over(config: &Config, left: &Leaving, args: &Args) -> Outcome {
@@ -131,4 +145,26 @@ fn result(plans: &Plans, problems: &[String], done: bool, failed: &[Failure]) ->
         "done": done,
         "failed": failed.iter().map(failure_json).collect::<Vec<_>>(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn copies_are_not_handed_over() {
+        let text = r#"
+version: 1
+registries: [ { name: a, type: nacos, addresses: ["127.0.0.1:1"] }, { name: b, type: consul, addresses: ["127.0.0.1:2"] } ]
+gateways: [ { name: kong, type: kong, addresses: ["http://127.0.0.1:3"] } ]
+tasks:
+  - { name: copies, source: a, destination: b, match: [ { service: "*" } ] }
+  - { name: routes, source: a, destination: kong, match: [ { service: "*" } ] }
+"#;
+        let config = crate::config::parse(text, "test", &|_| None).unwrap().config;
+        let refused = refuse_copies(&config, &Leaving::default(), "copies").unwrap_err();
+        assert_eq!(refused.code, 2);
+        assert!(refused.message.contains("these can't be handed over"), "{}", refused.message);
+        assert!(refuse_copies(&config, &Leaving::default(), "routes").is_ok());
+    }
 }

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use super::Status;
+use super::board::Board;
 use super::why::Why;
 
 /// What is shown and done from outside while everything runs; the supervisor implements it, the admin server serves it.
@@ -16,6 +17,12 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Why every service of this name (`service`, or `namespace/service`) stands as it does.
     async fn why(&self, service: &str) -> Why;
+
+    /// How far the applications of a task between two registries have moved.
+    ///
+    /// # Errors
+    /// No such task runs; the message names those that do.
+    fn migration(&self, task: &str) -> Result<Board, String>;
 
     /// The metrics as OpenMetrics text.
     fn metrics(&self) -> String;

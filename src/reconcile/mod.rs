@@ -12,6 +12,7 @@ mod adoption;
 mod audit;
 mod backend;
 mod backoff;
+mod board;
 mod build;
 mod copies;
 mod flow;
@@ -19,6 +20,7 @@ mod gateway;
 mod interest;
 mod leaving;
 mod metrics;
+mod migration;
 mod permit;
 mod progress;
 mod queue;
@@ -33,6 +35,7 @@ mod window;
 
 pub use adoption::Turns;
 pub use backend::Backend;
+pub use board::{Board, Counts as Natives, Ends, Facts, Place, Row, board};
 pub use build::{Adapters, Built};
 pub use copies::{
     CopyFlow, CopyOutcome, CopyState, CopyStatus, CopyView, DestinationHandle, Look, Operation, ServiceView,
@@ -40,7 +43,7 @@ pub use copies::{
 };
 pub use flow::{Flow, KeyStatus, Outcome as FlowOutcome, Removals};
 pub use gateway::{Condition, GatewayEvent, GatewayHandle};
-pub use leaving::{Leaving, leaving};
+pub use leaving::{Leaves, Leaving, LeftCopies, leaving};
 pub use metrics::Metrics;
 pub use permit::{Alone, Permit, Permits};
 pub use progress::PassProgress;

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use causeway_gateways::{Marks, NodeState, tags};
 
 use super::backend::Backend;
+use super::board::Board;
 use super::copies;
 use super::flow::Flow;
 use super::gateway::{Condition, GatewayHandle};
@@ -24,7 +25,7 @@ use crate::config;
 impl Backend for Supervisor {
     fn status(&self) -> Status {
         Status {
-            version: env!("CARGO_PKG_VERSION"),
+            version: env!("CARGO_PKG_VERSION").into(),
             owner: self.config.owner.clone(),
             uptime_seconds: self.started.elapsed().as_secs(),
             registries: self.sources().map(|source| registry_status(source)).collect(),
@@ -42,6 +43,10 @@ impl Backend for Supervisor {
 
     async fn why(&self, service: &str) -> Why {
         Supervisor::why(self, service).await
+    }
+
+    fn migration(&self, task: &str) -> Result<Board, String> {
+        Supervisor::migration(self, task)
     }
 
     fn metrics(&self) -> String {
@@ -69,8 +74,8 @@ impl Supervisor {
         };
         GatewayStatus {
             name: gateway.config.name.clone(),
-            kind: gateway.config.kind.as_str(),
-            state,
+            kind: gateway.config.kind.as_str().into(),
+            state: state.into(),
             error,
             nodes: gateway.gateway.nodes().into_iter().map(node_status).collect(),
             ours: counts(gateway),
@@ -184,8 +189,8 @@ fn registry_status(source: &SourceHandle) -> RegistryStatus {
     });
     RegistryStatus {
         name: source.name.clone(),
-        kind: source.kind.as_str(),
-        state,
+        kind: source.kind.as_str().into(),
+        state: state.into(),
         unknown: unknown.collect(),
         services: progress.named,
         read: progress.read,
@@ -207,7 +212,7 @@ fn breaker_view(source: &SourceHandle, guard: &crate::guard::Guard) -> BreakerVi
 
 fn node_status(node: NodeState) -> NodeStatus {
     let state = if node.trouble.is_some() { "failing" } else { "ready" };
-    NodeStatus { address: node.address, state, error: node.trouble }
+    NodeStatus { address: node.address, state: state.into(), error: node.trouble }
 }
 
 fn counts(gateway: &GatewayHandle) -> Counts {

@@ -152,6 +152,13 @@ impl SourceHandle {
         Some(reading)
     }
 
+    /// What a service was last shown with; `None` while it was never read. A namespace that isn't there holds nothing.
+    pub fn last_shown(&self, key: &ServiceKey) -> Option<Arc<Snapshot>> {
+        let absent =
+            || self.view.lacks_namespace(&key.namespace).then(|| Arc::new(Snapshot::empty(key.clone())));
+        self.view.reading(key).map(|reading| reading.snapshot).or_else(absent)
+    }
+
     /// Changes the guard, tells of a breaker that opened or closed, and has others judged anew where that may matter to them.
     pub(super) fn change(&self, act: impl FnOnce(&mut Guard, Time) -> bool) {
         let (before, wide, after) = {

@@ -1,18 +1,19 @@
 //! What is going on, as data: the admin API answers it, and `causeway` commands print it.
 
+use std::borrow::Cow;
 use std::iter::Sum;
 
 use causeway_gateways::{Withheld, Write};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::progress::PassProgress;
 use crate::config;
 
 /// Everything, at one moment.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Status {
     /// Causeway's version.
-    pub version: &'static str,
+    pub version: Cow<'static, str>,
     /// This deployment's name in its marks.
     pub owner: String,
     /// Seconds since the start.
@@ -26,15 +27,15 @@ pub struct Status {
 }
 
 /// One registry.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RegistryStatus {
     /// Its configured name.
     pub name: String,
     /// Its type.
     #[serde(rename = "type")]
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// `reading` until everything was tried once, then `known`, or `unknown` while a part of it cannot be read.
-    pub state: &'static str,
+    pub state: Cow<'static, str>,
     /// What cannot be read, and why.
     pub unknown: Vec<UnknownStatus>,
     /// Services known by name.
@@ -48,7 +49,7 @@ pub struct RegistryStatus {
 }
 
 /// A part of a registry that cannot be read.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct UnknownStatus {
     /// The part: `registry`, `namespace N` or `service N/S`.
     pub scope: String,
@@ -59,7 +60,7 @@ pub struct UnknownStatus {
 }
 
 /// The breaker of one registry.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct BreakerView {
     /// While it is open nothing missing or unhealthy is removed.
     pub open: bool,
@@ -74,19 +75,19 @@ pub struct BreakerView {
 }
 
 /// One gateway.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct GatewayStatus {
     /// Its configured name.
     pub name: String,
     /// Its type.
     #[serde(rename = "type")]
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// `reading` until it was read once, then `ready`, or `failing`.
-    pub state: &'static str,
+    pub state: Cow<'static, str>,
     /// Why it fails: the gateway's or the network's words.
     pub error: Option<String>,
     /// Its nodes, where each holds everything on its own.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nodes: Vec<NodeStatus>,
     /// Upstreams, targets, services and routes that bear this deployment's mark.
     pub ours: Counts,
@@ -95,18 +96,18 @@ pub struct GatewayStatus {
 }
 
 /// One node of a gateway.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct NodeStatus {
     /// Its address.
     pub address: String,
     /// `ready` when it holds what it should, or `failing`.
-    pub state: &'static str,
+    pub state: Cow<'static, str>,
     /// Why it does not, in its own or the network's words.
     pub error: Option<String>,
 }
 
 /// Numbers of objects.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Upstreams.
     pub upstreams: usize,
@@ -119,7 +120,7 @@ pub struct Counts {
 }
 
 /// One task.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TaskStatus {
     /// Its name.
     pub name: String,
@@ -128,9 +129,9 @@ pub struct TaskStatus {
     /// Where it writes.
     pub destination: String,
     /// How far it may go: `observe`, `fill` or `own`.
-    pub policy: &'static str,
+    pub policy: Cow<'static, str>,
     /// `starting`, `running`, `disabled`, or `refused` with the reason in `error`.
-    pub state: &'static str,
+    pub state: Cow<'static, str>,
     /// Why it does not run, or what fails at present.
     pub error: Option<String>,
     /// Services that an entry of the task fits.
@@ -152,12 +153,12 @@ pub struct TaskStatus {
     /// What is no failure and yet should be known of groups and splits: values without a group, shares that others take.
     pub notes: Vec<Problem>,
     /// Of a task between two registries: each direction by itself. What stands above is of all of them together.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub directions: Vec<DirectionStatus>,
 }
 
 /// One direction of a task between two registries.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DirectionStatus {
     /// The registry that is read.
     pub from: String,
@@ -173,6 +174,17 @@ pub struct DirectionStatus {
     pub changes: u64,
 }
 
+impl Status {
+    /// Everything can be read, and nothing fails or is in conflict. What is held or waits is no trouble by itself.
+    pub fn is_well(&self) -> bool {
+        let well =
+            |task: &TaskStatus| task.error.is_none() && task.failing.is_empty() && task.conflicts.is_empty();
+        self.registries.iter().all(|registry| registry.unknown.is_empty())
+            && self.gateways.iter().all(|gateway| gateway.error.is_none())
+            && self.tasks.iter().all(well)
+    }
+}
+
 impl TaskStatus {
     /// A task of which nothing more is known than its configuration.
     pub(super) fn of(task: &config::Task, state: &'static str) -> Self {
@@ -180,8 +192,8 @@ impl TaskStatus {
             name: task.name.clone(),
             source: task.source.clone(),
             destination: task.destination.name().to_owned(),
-            policy: task.policy.as_str(),
-            state,
+            policy: task.policy.as_str().into(),
+            state: state.into(),
             error: None,
             services: 0,
             done: 0,
@@ -202,14 +214,14 @@ impl TaskStatus {
         self.done += progress.done;
         self.changes += progress.changes;
         if !progress.complete {
-            self.state = "starting";
+            self.state = "starting".into();
         }
         self
     }
 }
 
 /// How many changes the settings of a task keep back: its policy, `delete: false`, `fields`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WithheldCounts {
     /// Objects that would be created.
     pub create: usize,
@@ -251,7 +263,7 @@ impl Sum for WithheldCounts {
 }
 
 /// Something about one object or service.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Problem {
     /// The service in the registry.
     pub service: String,
@@ -262,12 +274,12 @@ pub struct Problem {
 }
 
 /// A removal that waits.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct HeldStatus {
     /// The service in the registry.
     pub service: String,
     /// The upstream that keeps the target; none where a copy is kept in a registry.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upstream: Option<String>,
     /// The target's or the copy's address.
     pub address: String,

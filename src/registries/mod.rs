@@ -23,6 +23,7 @@ pub mod servicecenter;
 mod tls;
 mod troubles;
 mod view;
+pub mod whole;
 pub mod zookeeper;
 
 use std::collections::BTreeSet;

@@ -16,6 +16,26 @@ pub enum Direction {
     Back,
 }
 
+impl Direction {
+    /// Those in which a task runs.
+    pub fn running(task: &Task) -> Vec<Self> {
+        let directions = task.copying.directions;
+        let runs = |direction: &Self| match direction {
+            Self::There => task.mode == Mode::Unidirectional || directions.there,
+            Self::Back => directions.back,
+        };
+        Self::possible(task).into_iter().filter(runs).collect()
+    }
+
+    /// Those in which a task could run, whether they are switched on or not.
+    pub fn possible(task: &Task) -> Vec<Self> {
+        match task.mode {
+            Mode::Unidirectional => vec![Self::There],
+            Mode::Bidirectional => vec![Self::There, Self::Back],
+        }
+    }
+}
+
 /// One direction of a task. One of the task's two ends is read, the other one is written.
 #[derive(Clone, Debug)]
 pub struct Way {
@@ -30,11 +50,8 @@ pub struct Way {
 impl Way {
     /// The directions in which a task between these two registries runs, in the order of the task.
     pub fn of(task: &Arc<Task>, source: &Registry, destination: &Registry) -> impl Iterator<Item = Self> {
-        let both = task.mode == Mode::Bidirectional;
-        let there = (!both || task.copying.directions.there).then_some(Direction::There);
-        let back = (both && task.copying.directions.back).then_some(Direction::Back);
-        let ways = [there, back].into_iter().flatten();
-        ways.map(move |direction| Self::new(Arc::clone(task), direction, source, destination))
+        let directions = Direction::running(task).into_iter();
+        directions.map(move |direction| Self::new(Arc::clone(task), direction, source, destination))
     }
 
     /// A direction of a task between these two registries, in the order of the task.

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
 mod explaining;
+mod leaving;
+mod migrating;
 mod scene;
 mod server;
 mod single_pass;

@@ -25,6 +25,7 @@ mod retiring;
 mod routing;
 mod splitting;
 mod stage;
+mod status;
 mod taking_over;
 mod templating;
 mod under_traffic;

@@ -139,7 +139,7 @@ async fn without_a_gateway_the_rest_is_told() {
 }
 
 /// The desk's configuration, with the admin server where the program has it.
-async fn led_to(desk: &Desk, program: &RunningCauseway) {
+pub async fn led_to(desk: &Desk, program: &RunningCauseway) {
     let url = program.admin_url().await;
     desk.configure("127.0.0.1:0", url.strip_prefix("http://").unwrap());
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::cli::pass::Selection;
 use crate::cli::why::copies::differences;
 use crate::model::ServiceKey;
-use crate::reconcile::{CopyFlow, CopyState, CopyView, Operation, ServiceView};
+use crate::reconcile::{CopyFlow, CopyState, CopyView, LeftCopies, Operation, ServiceView};
 
 /// One direction's plan: each service for which there is something to say.
 pub(in crate::cli) struct CopyPlan {
@@ -51,6 +51,18 @@ fn says_something(view: &ServiceView) -> bool {
 }
 
 impl CopyPlan {
+    /// Of what one task has left in one registry.
+    pub(in crate::cli) fn of_leaving(left: &LeftCopies) -> Self {
+        Self {
+            task: left.mark.task.clone(),
+            from: left.mark.origin.clone(),
+            to: left.registry.clone(),
+            services: left.views(),
+            looked_at: left.services.len(),
+            unnamed: BTreeMap::new(),
+        }
+    }
+
     /// Whether anything would change.
     pub(in crate::cli) fn differs(&self) -> bool {
         self.services.values().any(|view| view.changes().next().is_some())

@@ -193,6 +193,18 @@ pub struct Registry {
     pub protect: SourceProtect,
 }
 
+impl Registry {
+    /// Whether copies can never be written to it: a file, or services that are more than their instances.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        match self.kind {
+            RegistryKind::File => true,
+            RegistryKind::Zookeeper => self.layout == ZookeeperLayout::DubboApp,
+            _ => false,
+        }
+    }
+}
+
 /// How the server's certificate is judged.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tls {

@@ -75,6 +75,11 @@ impl DestinationHandle {
         &self.shown.name
     }
 
+    /// What its readers see.
+    pub fn shown(&self) -> &Arc<SourceHandle> {
+        &self.shown
+    }
+
     /// How copies live in it.
     pub fn life(&self) -> Life {
         self.form.life()
@@ -109,17 +114,10 @@ impl DestinationHandle {
 
     /// What stands for a service: what is shown, and what was written since. `None` while it was never read.
     pub(super) fn standing(&self, key: &ServiceKey) -> Option<Arc<Snapshot>> {
-        let shown = self.last_shown(key)?;
+        let shown = self.shown.last_shown(key)?;
         let (now, mut pending) = (self.shown.time(), lock(&self.pending));
         pending.settle(now, &shown, self.form.as_ref());
         Some(pending.foresee(now, &shown).map_or(shown, Arc::new))
-    }
-
-    /// A namespace that isn't there yet holds nothing, and is made by the first write.
-    fn last_shown(&self, key: &ServiceKey) -> Option<Arc<Snapshot>> {
-        let view = self.shown.view();
-        let absent = || view.lacks_namespace(&key.namespace).then(|| Arc::new(Snapshot::empty(key.clone())));
-        view.reading(key).map(|reading| reading.snapshot).or_else(absent)
     }
 
     /// When what was written to a service has had its time to be shown.
