@@ -39,8 +39,15 @@ pub(super) async fn send(config: &Config, request: RequestBuilder) -> Result<Str
     if status.is_success() {
         Ok(body)
     } else {
-        Err(Failed::work(format!("the Causeway at {listen} answered {status}: {}", body.trim())))
+        Err(Failed::work(format!("the Causeway at {listen} answered {status}: {}", told(&body))))
     }
+}
+
+/// What an answer that is no success says: its `message`, or all of it.
+fn told(body: &str) -> String {
+    let json = serde_json::from_str::<Value>(body).ok();
+    let message = json.as_ref().and_then(|json| json["message"].as_str());
+    message.unwrap_or_else(|| body.trim()).to_owned()
 }
 
 /// The tasks that write where this configuration's admin address is answered, for the same owner; none where nobody answers.

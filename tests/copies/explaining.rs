@@ -48,7 +48,7 @@ fn tells_the_way_there(there: &CopyChain) {
     let expected = [
         told("10.0.0.1", Outcome::Maintain, CopyState::Present),
         told("10.0.0.2", Outcome::NativeAtBoth, CopyState::Native),
-        told("10.0.0.3", Outcome::NativeAtDestination, CopyState::Moved),
+        told("10.0.0.3", Outcome::NativeAtDestination, CopyState::NativeThere),
         told("10.0.0.4", Outcome::LeftToOther, CopyState::Conflict),
         told("10.0.0.5", Outcome::OfOthers, CopyState::Foreign),
     ];
@@ -60,13 +60,16 @@ fn tells_the_way_there(there: &CopyChain) {
 
 fn tells_the_way_back(back: &CopyChain) {
     let expected = [
-        told("10.0.0.1", Outcome::NativeAtDestination, CopyState::Moved),
+        told("10.0.0.1", Outcome::NativeAtDestination, CopyState::NativeThere),
         told("10.0.0.2", Outcome::NativeAtBoth, CopyState::Native),
         told("10.0.0.3", Outcome::Maintain, CopyState::Present),
-        told("10.0.0.4", Outcome::NativeAtDestination, CopyState::Moved),
+        told("10.0.0.4", Outcome::NativeAtDestination, CopyState::NativeThere),
         told("10.0.0.5", Outcome::NoTransit, CopyState::NoTransit),
     ];
     assert_eq!(states(back), expected);
+    let reason = |place: usize| back.stands.copies[place].reason.as_str();
+    assert_eq!(reason(0), "native in a, and b holds a copy of it: nothing is written");
+    assert_eq!(reason(4), "b holds only a copy of it, and copies are not carried on");
 }
 
 #[tokio::test(start_paused = true)]

@@ -33,7 +33,11 @@ async fn the_running_causeway_tells_how_it_stands() {
 
     let (code, text, errors) = desk.call(&["status", "--migration", "t"]).await;
     assert_eq!((code, text.as_str()), (1, ""));
-    assert!(errors.contains("no task `t` between two registries runs (there are: none)"), "{errors}");
+    assert!(
+        errors
+            .contains("answered 404 Not Found: no task `t` between two registries runs (there are: none)\n"),
+        "{errors}"
+    );
     desk.configure("owner: me", "owner: somebody");
     let (code, _, errors) = desk.call(&["status"]).await;
     assert_eq!(code, 1);

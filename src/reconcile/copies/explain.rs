@@ -46,7 +46,7 @@ pub enum CopyState {
     /// Native at both ends.
     Native,
     /// Native at the destination alone.
-    Moved,
+    NativeThere,
     /// Only somebody else's copy, of what the source doesn't show.
     Foreign,
     /// The source holds a copy only.
@@ -181,7 +181,7 @@ impl Scene<'_> {
             Outcome::LeftToOther => CopyState::Conflict,
             Outcome::OfOthers => CopyState::Foreign,
             Outcome::NativeAtBoth => CopyState::Native,
-            Outcome::NativeAtDestination => CopyState::Moved,
+            Outcome::NativeAtDestination => CopyState::NativeThere,
             Outcome::NoTransit => CopyState::NoTransit,
             Outcome::Nothing => CopyState::LeftOut,
         }
@@ -252,6 +252,9 @@ impl Scene<'_> {
             (Outcome::Maintain, _) => "its copy stands as it should".to_owned(),
             (Outcome::NativeAtBoth, _) => format!("native in {to} too, so nothing is written"),
             (Outcome::GiveWay, _) => format!("native in {to} now, so the copy beside it gives way"),
+            (Outcome::NativeAtDestination, _) if self.is_shown(address) => {
+                format!("native in {to}, and {from} holds a copy of it: nothing is written")
+            }
             (Outcome::NativeAtDestination, _) => {
                 format!("native in {to} and not in {from}: nothing is written, and nothing will be removed")
             }
@@ -264,6 +267,10 @@ impl Scene<'_> {
             (Outcome::NoTransit, _) => self.why_no_transit(address),
             (Outcome::Nothing, _) => "it is in none of the entry's groups".to_owned(),
         }
+    }
+
+    fn is_shown(&self, address: &Address) -> bool {
+        self.source.is_some_and(|source| source.copies.contains_key(address))
     }
 
     fn why_it_goes(&self, address: &Address) -> String {
