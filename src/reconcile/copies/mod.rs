@@ -60,6 +60,8 @@ pub struct CopyFlow {
     queue: Queue<ServiceKey>,
     /// The services of the source that go under one name at the destination; more than one where capitals are lost.
     sources: Mutex<BTreeMap<ServiceKey, BTreeSet<ServiceKey>>>,
+    /// What each service that the source ever showed is called at the destination; `None` for what is not carried.
+    names: Mutex<BTreeMap<ServiceKey, Option<ServiceKey>>>,
     /// Services of the source that have no name at the destination, with the reason.
     unnamed: Mutex<BTreeMap<ServiceKey, String>>,
     /// Services of which the guard knows what stood before.
@@ -101,6 +103,7 @@ impl CopyFlow {
             keys: Keys::default(),
             queue: Queue::default(),
             sources: Mutex::default(),
+            names: Mutex::default(),
             unnamed: Mutex::default(),
             stocked: Mutex::default(),
             permits: Arc::clone(&shared.permits),
@@ -183,8 +186,17 @@ impl CopyFlow {
         }
     }
 
-    /// Notes what a service of the source is called at the destination; `None` when it is not carried.
+    /// What a service of the source is called at the destination; `None` when it is not carried.
     fn assign(&self, key: &ServiceKey) -> Option<ServiceKey> {
+        if let Some(known) = lock(&self.names).get(key) {
+            return known.clone();
+        }
+        let name = self.name(key);
+        lock(&self.names).insert(key.clone(), name.clone());
+        name
+    }
+
+    fn name(&self, key: &ServiceKey) -> Option<ServiceKey> {
         self.way.entry(key)?;
         match self.way.there(key) {
             Ok(there) => {
@@ -217,12 +229,13 @@ impl CopyFlow {
             (Some(service), Some(by_name)) => Some(ServiceKey { service, ..by_name }),
             (_, by_name) => by_name,
         };
-        let sources = lock(&self.sources);
-        let there = sources.get(key);
-        match (there, incumbent) {
-            (Some(there), Some(incumbent)) if there.contains(&incumbent) => Some(incumbent),
-            (Some(there), incumbent) => there.first().cloned().or(incumbent),
-            (None, incumbent) => incumbent,
+        let named = lock(&self.sources).get(key).cloned().unwrap_or_default();
+        let is_listed = |key: &&ServiceKey| self.source.view().reading(key).is_some_and(|it| it.listed);
+        let mut listed = named.iter().filter(is_listed);
+        match incumbent {
+            Some(incumbent) if named.len() < 2 && named.contains(&incumbent) => Some(incumbent),
+            Some(incumbent) if is_listed(&&incumbent) => Some(incumbent),
+            incumbent => listed.next().or(named.first()).cloned().or(incumbent),
         }
     }
 
@@ -333,7 +346,7 @@ impl CopyFlow {
         let unreadable = keys.iter().filter(|key| self.is_unreadable(key)).count();
         let complete =
             settled(&self.source) && settled(&self.destination.shown) && done + unreadable >= keys.len();
-        PassProgress { done, all: keys.len(), changes: self.changes.load(Ordering::Relaxed), complete }
+        PassProgress { done, all: keys.len(), changes: self.changes(), complete }
     }
 
     /// Whether a service was tried and cannot be read at one of the two ends.
@@ -352,6 +365,11 @@ impl CopyFlow {
     /// Services of the source that have no name at the destination, with the reason.
     pub fn unnamed(&self) -> BTreeMap<ServiceKey, String> {
         lock(&self.unnamed).clone()
+    }
+
+    /// Writes carried out.
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Relaxed)
     }
 
     /// Services that are due and wait for a worker.
