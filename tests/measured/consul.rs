@@ -17,10 +17,17 @@ use super::propagation::{self, Changes, Told, Watcher};
 use crate::conformance::{Harness, Inst, Patterns, Running};
 
 /// The same waiting query as the source's.
-struct Bare {
+pub struct Bare {
     client: reqwest::Client,
     url: String,
     index: String,
+}
+
+impl Bare {
+    pub fn of(address: &str, service: &str) -> Self {
+        let url = format!("http://{address}/v1/health/service/{service}");
+        Self { client: http_client(), url, index: String::new() }
+    }
 }
 
 #[async_trait]
@@ -41,8 +48,7 @@ async fn what_a_change_takes() {
     harness.put(&namespace, &orders).await;
     let running = Running::start(harness.route().await, Patterns::of(&namespace, &["orders"]), &namespace);
     running.complete(BOUND).await;
-    let url = format!("http://{}/v1/health/service/orders", running.proxies[0].address());
-    let bare = Bare { client: http_client(), url, index: String::new() };
+    let bare = Bare::of(&running.proxies[0].address(), "orders");
     let changes = Changes { count: 200, apart: Duration::from_millis(60) };
     propagation::measure("consul", Told::Pushed, changes, &running, (&harness, &orders), bare).await;
     running.end().await;

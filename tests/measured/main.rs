@@ -7,10 +7,12 @@
 //! ```
 //!
 //! - [`propagation`]: how long a change takes from the registry to our snapshot, beside a bare client of the same watch.
+//! - [`across`]: how long a change takes from one registry to another, beside a bare watch and a bare write.
 //! - [`first_copy`]: what the first copy of 10,000 instances takes, beside a bare loop of the same writes.
 //! - [`memory`]: what 2,000 services of 4 instances cost the real program, over what it needs for none.
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, unreachable_pub)]
 
+mod across;
 #[path = "../common/causeway.rs"]
 mod causeway;
 #[path = "../conformance/mod.rs"]

@@ -67,7 +67,7 @@ pub struct Changes {
 
 impl Changes {
     /// The pause before one of them. Multiples of the golden ratio spread evenly over the time, in no order.
-    fn pause(&self, n: u32) -> Duration {
+    pub fn pause(&self, n: u32) -> Duration {
         const GOLDEN: f64 = 0.618_033_988_749_895;
         self.apart.mul_f64((f64::from(n) * GOLDEN).fract())
     }
@@ -99,13 +99,13 @@ impl Watcher for Snapshots {
 }
 
 /// What a watcher sees, and when.
-struct Seen {
+pub struct Seen {
     came: UnboundedReceiver<(Instant, Bytes)>,
     _watching: AbortOnDropHandle<()>,
 }
 
 impl Seen {
-    fn by(mut watcher: impl Watcher) -> Self {
+    pub fn by(mut watcher: impl Watcher) -> Self {
         let (sender, came) = unbounded_channel();
         let watching = tokio::spawn(async move {
             loop {
@@ -119,7 +119,7 @@ impl Seen {
     }
 
     /// When the mark was seen first.
-    async fn first(&mut self, mark: &str) -> Instant {
+    pub async fn first(&mut self, mark: &str) -> Instant {
         let first = async {
             loop {
                 let (at, bytes) = self.came.recv().await.expect("the watcher goes on");
@@ -197,6 +197,6 @@ fn between(from: Instant, to: Instant) -> f64 {
     milliseconds(to.saturating_duration_since(from)) - milliseconds(from.saturating_duration_since(to))
 }
 
-fn milliseconds(time: Duration) -> f64 {
+pub fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }

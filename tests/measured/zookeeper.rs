@@ -15,14 +15,14 @@ use super::zookeeper_harness::{DUBBO, SERVICES, Writes, ZookeeperHarness, provid
 use crate::conformance::{Harness, Inst, Patterns, Running};
 
 /// The same watch as the source's and the same reading after it.
-struct Bare {
+pub struct Bare {
     client: ZookeeperClient,
     watch: PersistentWatcher,
     folder: String,
 }
 
 impl Bare {
-    async fn connect(address: &str, folder: &str) -> Self {
+    pub async fn connect(address: &str, folder: &str) -> Self {
         let client = ZookeeperClient::connect(address).await.unwrap();
         let watch = client.watch_all(folder).await.unwrap();
         Self { client, watch, folder: folder.to_owned() }

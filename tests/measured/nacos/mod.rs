@@ -12,14 +12,14 @@ use super::memory::{self, HEAVIEST, two_thousand};
 use super::nacos_harness::NacosHarness;
 use super::propagation::{Changes, Samples, Told};
 use crate::conformance::{Harness, Inst, Patterns, Running};
-use bare::Bare;
+pub use bare::Bare;
 
 /// The server's own default.
 const PUSH_DELAY: Duration = Duration::from_millis(500);
 const ROUNDS: usize = 10;
 const CHANGES: Changes = Changes { count: 12, apart: Duration::from_millis(60) };
 
-async fn start() -> (NacosServer, NacosHarness) {
+pub async fn start() -> (NacosServer, NacosHarness) {
     let options = NacosOptions { push_delay: PUSH_DELAY, ..NacosOptions::default() };
     let server = NacosServer::start(options).await.unwrap();
     let (ports, http) = (server.ports(), server.http());
