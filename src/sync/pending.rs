@@ -50,7 +50,9 @@ impl Pending {
             let mut ours = ours(shown, mark, address).peekable();
             let is_shown = match &write.put {
                 None => ours.peek().is_none(),
-                Some((copy, _)) => ours.any(|standing| !form.differs(copy, standing)),
+                Some((copy, wanted)) => {
+                    ours.any(|standing| standing == wanted || !form.differs(copy, standing))
+                }
             };
             !is_shown && now < write.until
         });

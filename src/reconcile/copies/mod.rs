@@ -156,7 +156,7 @@ impl CopyFlow {
     async fn wake_when_listed(&self, mut progress: watch::Receiver<Progress>) {
         while progress.changed().await.is_ok() {
             if progress.borrow_and_update().settled {
-                self.wake_waiting();
+                self.wake(self.keys.unread());
             }
         }
     }
@@ -284,17 +284,16 @@ impl CopyFlow {
     }
 
     fn wake_all(&self) {
-        let now = Instant::now();
-        for key in self.all_keys() {
-            self.queue.wake(key, now);
-        }
+        self.wake(self.all_keys());
     }
 
     fn wake_waiting(&self) {
+        self.wake(self.keys.waiting_for_judgement());
+    }
+
+    fn wake(&self, keys: impl IntoIterator<Item = ServiceKey>) {
         let now = Instant::now();
-        for key in self.keys.waiting_for_judgement() {
-            self.queue.wake(key, now);
-        }
+        keys.into_iter().for_each(|key| self.queue.wake(key, now));
     }
 
     /// Takes one key after the other, and so many at the same time as the destination wants.

@@ -44,6 +44,8 @@ struct KeyState {
     arrived: Option<Instant>,
     begun: Option<Instant>,
     backoff: Backoff,
+    /// One side was not read completely at the last turn.
+    unread: bool,
     /// The last put of each copy, and when.
     puts: BTreeMap<Address, (InstanceCopy, Instant)>,
     status: CopyStatus,
@@ -136,6 +138,7 @@ impl Keys {
             let retry = state.note_failure(key, outcome.failure);
             let quiet = state.settle_window(outcome.look.removes());
             let Look { turn, source, changed, withheld, waiting, .. } = outcome.look;
+            state.unread = turn.unread;
             let status = &mut state.status;
             status.done |= !turn.unread;
             status.source = source;
@@ -155,6 +158,12 @@ impl Keys {
             !status.held.is_empty() || status.waiting.is_some() || !status.done
         });
         waiting.map(|(key, _)| key.clone()).collect()
+    }
+
+    /// Services of which one side was not read completely when they were last looked at.
+    pub(super) fn unread(&self) -> Vec<ServiceKey> {
+        let states = lock(&self.states);
+        states.iter().filter(|(_, state)| state.unread).map(|(key, _)| key.clone()).collect()
     }
 
     /// Whether a service has had its first turn.

@@ -39,6 +39,18 @@ pub struct Look {
 }
 
 impl Look {
+    /// Notes that these changes were carried out, where that needs no other look: all are puts.
+    fn note_put(&mut self, changes: &[Change]) -> bool {
+        let are_puts = changes.iter().all(|change| matches!(change, Change::Put(_)));
+        if are_puts {
+            let put = changes.iter().map(|change| change.copy().instance.address.clone());
+            self.turn.outcomes.extend(put.map(|address| (address, Outcome::Maintain)));
+            self.changes.retain(|change| !changes.contains(change));
+            self.turn.changes.retain(|change| !changes.contains(change));
+        }
+        are_puts
+    }
+
     /// Whether anything would be removed.
     pub fn removes(&self) -> bool {
         self.changes.iter().any(|change| matches!(change, Change::Remove(_)))
@@ -83,8 +95,8 @@ impl CopyFlow {
             if changes.is_empty() {
                 return outcome;
             }
-            self.apply(key, &changes, &mut outcome).await;
-            if outcome.failure.is_some() {
+            let are_done = self.apply(key, &changes, &mut outcome).await;
+            if outcome.failure.is_some() || are_done && outcome.look.note_put(&changes) {
                 return outcome;
             }
         }
@@ -202,7 +214,8 @@ impl CopyFlow {
         }
     }
 
-    async fn apply(&self, key: &ServiceKey, changes: &[Change], outcome: &mut CopyOutcome) {
+    /// Carries changes out; whether each of them was.
+    async fn apply(&self, key: &ServiceKey, changes: &[Change], outcome: &mut CopyOutcome) -> bool {
         let results = self.destination.write(key, changes).await;
         let before = outcome.changes;
         for (change, result) in changes.iter().zip(&results) {
@@ -220,6 +233,7 @@ impl CopyFlow {
             }
         }
         self.changes.fetch_add((outcome.changes - before) as u64, Ordering::Relaxed);
+        outcome.changes - before == changes.len()
     }
 
     /// The guard counts an address no more whose copy is gone.
