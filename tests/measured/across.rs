@@ -26,7 +26,7 @@ use crate::conformance::{Harness, Inst};
 const MARGIN: f64 = 5.0;
 const PART: f64 = 0.2;
 /// A Nacos ends the connections of bare clients, which say nothing, after 20 s: each round has new ones.
-const ROUNDS: u32 = 5;
+const ROUNDS: u32 = 8;
 const GRACE: Duration = Duration::from_secs(8);
 
 /// One registry that pushes.
@@ -73,7 +73,7 @@ impl End {
         match self {
             Self::Nacos(_, harness) => {
                 let address = format!("127.0.0.1:{}", harness.ports.grpc());
-                Seen::by(nacos::Bare::subscribe(&address, "", service).await)
+                Seen::by(nacos::Bare::subscribe(&address, "public", service).await)
             }
             Self::Consul(harness) => Seen::by(consul::Bare::of(&harness.address, service)),
             Self::Zookeeper(harness) => {
@@ -97,23 +97,29 @@ struct Samples {
     way: Vec<f64>,
 }
 
+/// What is carried to `b`. It is native nowhere but in its source.
+fn service(b: &End) -> String {
+    format!("to-{}", b.name())
+}
+
 fn config(a: &End, b: &End) -> Config {
     let text = format!(
         r#"
 version: 1
 owner: lab
 registries: [ {{ name: a, {} }}, {{ name: b, {} }} ]
-tasks: [ {{ name: across, source: a, destination: b, match: [ {{ service: across }} ] }} ]
+tasks: [ {{ name: across, source: a, destination: b, match: [ {{ service: "{}" }} ] }} ]
 health_check: {{ enable: false }}
 "#,
         a.registry(),
-        b.registry()
+        b.registry(),
+        service(b)
     );
     config::parse(&text, "measured", &|_| None).unwrap_or_else(|mistakes| panic!("{mistakes}")).config
 }
 
 async fn measure(a: &End, b: &End, changes: Changes) {
-    a.put("across", "first").await;
+    a.put(&service(b), "first").await;
     b.put("bare", "first").await;
     let supervisor = Supervisor::new(&config(a, b)).unwrap();
     let running = supervisor.start();
@@ -130,13 +136,13 @@ async fn measure(a: &End, b: &End, changes: Changes) {
 
 impl Samples {
     async fn take(&mut self, a: &End, b: &End, changes: Changes, round: u32) {
-        let (mut at_a, mut at_b) = (a.watch("across").await, b.watch("across").await);
+        let (mut at_a, mut at_b) = (a.watch(&service(b)).await, b.watch(&service(b)).await);
         let mut bare = b.watch("bare").await;
         // The first ones only show that all are there.
         for n in 0..=changes.count {
             sleep(changes.pause(n)).await;
             let mark = format!("change-{round}-{n:04}");
-            a.put("across", &mark).await;
+            a.put(&service(b), &mark).await;
             let acknowledged = Instant::now();
             let (seen_at_a, seen_at_b) = tokio::join!(at_a.first(&mark), at_b.first(&mark));
             sleep(changes.pause(n)).await;
@@ -173,7 +179,7 @@ async fn what_a_copy_takes() {
     let consul = End::Consul(ConsulHarness::plain().await);
     let curator = ZookeeperHarness::shared(Writes::Curator, ZookeeperLayout::Curator).await;
     let zookeeper = End::Zookeeper(curator);
-    let changes = Changes { count: 12, apart: Duration::from_millis(60) };
+    let changes = Changes { count: 7, apart: Duration::from_millis(60) };
     measure(&nacos, &consul, changes).await;
     measure(&consul, &zookeeper, changes).await;
     measure(&zookeeper, &nacos, changes).await;
