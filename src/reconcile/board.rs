@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Group;
 use crate::model::{Instance, Snapshot};
-use crate::sync::{Holder, Mark};
+use crate::sync::Mark;
 
 /// Where a service's applications are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -53,14 +53,12 @@ pub struct Counts {
 impl Counts {
     /// Counts both registries' entries. `groups` say what is carried; all where there are none.
     pub fn of(source: &Snapshot, destination: &Snapshot, mark: &Mark, groups: &[Group]) -> Self {
-        let carries = |it: &&Instance| {
-            !it.is_copy() && (groups.is_empty() || groups.iter().any(|group| group.holds(&it.metadata)))
-        };
+        let carries = |it: &&Instance| !it.is_copy() && Group::carry(groups, &it.metadata);
         let natives: Vec<&Instance> = source.instances.values().filter(carries).collect();
         let is_there = |it: &&&Instance| {
             let copies = destination.copies.get(&it.address).into_iter().flatten();
             destination.is_native(&it.address)
-                || copies.into_iter().any(|copy| is_ours(mark, destination, copy))
+                || copies.into_iter().any(|copy| mark.owns(&destination.key, copy))
         };
         Self {
             carried: natives.iter().filter(is_there).count(),
@@ -83,12 +81,8 @@ impl Counts {
     }
 }
 
-fn is_ours(mark: &Mark, shown: &Snapshot, copy: &Instance) -> bool {
-    mark.holder(&shown.key, copy) == Holder::Ours
-}
-
 fn ours(mark: &Mark, shown: &Snapshot) -> usize {
-    shown.copies.values().filter(|copies| copies.iter().any(|copy| is_ours(mark, shown, copy))).count()
+    shown.copies.values().filter(|copies| copies.iter().any(|copy| mark.owns(&shown.key, copy))).count()
 }
 
 /// What is known of one service.

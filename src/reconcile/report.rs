@@ -249,21 +249,15 @@ impl Flow {
             let (mistakes, notes): (Vec<_>, Vec<_>) = state.notes.iter().partition(|note| note.is_mistake());
             status.failing.extend(mistakes.iter().map(|note| problem(String::new(), note.to_string())));
             status.notes.extend(notes.iter().map(|note| problem(String::new(), note.to_string())));
-            status.held.extend(state.held.into_iter().map(|held| self.held_status(&key.to_string(), held)));
+            let now = self.source.time();
+            status.held.extend(
+                state
+                    .held
+                    .into_iter()
+                    .map(|it| HeldStatus::of(&key, Some(it.upstream), it.target.to_string(), &it.held, now)),
+            );
         }
         status
-    }
-
-    fn held_status(&self, service: &str, held: super::turn::HeldTarget) -> HeldStatus {
-        let now = self.source.time();
-        HeldStatus {
-            service: service.to_owned(),
-            upstream: Some(held.upstream),
-            address: held.target.to_string(),
-            reason: held.held.reason.to_string(),
-            for_seconds: now.since(held.held.since).as_secs(),
-            until_seconds: held.held.until.map(|until| until.since(now).as_secs()),
-        }
     }
 
     /// What the first pass waits for; none when it is done or its registry is reported unreachable.

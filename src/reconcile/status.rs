@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::progress::PassProgress;
 use crate::config;
+use crate::guard::{Held, Time};
+use crate::model::ServiceKey;
 
 /// Everything, at one moment.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -182,6 +184,26 @@ impl Status {
         self.registries.iter().all(|registry| registry.unknown.is_empty())
             && self.gateways.iter().all(|gateway| gateway.error.is_none())
             && self.tasks.iter().all(well)
+    }
+}
+
+impl HeldStatus {
+    /// Of what the guard keeps.
+    pub(super) fn of(
+        service: &ServiceKey,
+        upstream: Option<String>,
+        address: String,
+        held: &Held,
+        now: Time,
+    ) -> Self {
+        Self {
+            service: service.to_string(),
+            upstream,
+            address,
+            reason: held.reason.to_string(),
+            for_seconds: now.since(held.since).as_secs(),
+            until_seconds: held.until.map(|until| until.since(now).as_secs()),
+        }
     }
 }
 

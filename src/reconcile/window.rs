@@ -14,6 +14,8 @@ pub(super) const STORM: Duration = Duration::from_secs(2);
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Window {
     burst: Option<Burst>,
+    /// When the last turn began.
+    begun: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -29,19 +31,36 @@ impl Window {
         self.burst = Some(Burst { first, last: at.max(first) });
     }
 
+    /// A turn begins at `at`.
+    pub(super) fn turn_begins(&mut self, at: Instant) {
+        self.begun = Some(at);
+    }
+
+    /// Whether removals need not wait any more.
+    pub(super) fn is_quiet(&self, now: Instant) -> bool {
+        self.removals_from().is_none_or(|from| from <= now)
+    }
+
+    /// The turn has ended. The window is over when what the turn was to remove was removed after it, or nothing waits for that; else
+    /// answers when removals may go.
+    pub(super) fn turn_ends(&mut self, removals_wait: bool) -> Option<Instant> {
+        let from = self.removals_from()?;
+        let begun = self.begun.filter(|begun| self.is_over_by(*begun));
+        if begun.is_some_and(|begun| begun >= from || !removals_wait) {
+            self.burst = None;
+            return None;
+        }
+        Some(from)
+    }
+
     /// When removals may go; `None` when they may at once.
-    pub(super) fn removals_from(&self) -> Option<Instant> {
+    fn removals_from(&self) -> Option<Instant> {
         self.burst.map(|burst| (burst.last + QUIET).min(burst.first + STORM))
     }
 
     /// Whether no event came after `at`. One that came while a turn was under way has a window of its own to wait for.
-    pub(super) fn is_over_by(&self, at: Instant) -> bool {
+    fn is_over_by(&self, at: Instant) -> bool {
         self.burst.is_none_or(|burst| burst.last <= at)
-    }
-
-    /// Everything up to now has been carried out, removals included.
-    pub(super) fn settled(&mut self) {
-        self.burst = None;
     }
 }
 
@@ -62,7 +81,8 @@ mod tests {
         assert_eq!(window.removals_from(), Some(start + STORM));
         assert!(!window.is_over_by(start));
         assert!(window.is_over_by(start + STORM * 3));
-        window.settled();
+        window.turn_begins(start + STORM * 3);
+        assert_eq!(window.turn_ends(true), None, "it began late enough to remove");
         assert_eq!(window.removals_from(), None);
     }
 }

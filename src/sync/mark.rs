@@ -56,6 +56,11 @@ impl Mark {
         }
     }
 
+    /// Whether an entry of a service is the task's own copy.
+    pub fn owns(&self, key: &ServiceKey, entry: &Instance) -> bool {
+        self.holder(key, entry) == Holder::Ours
+    }
+
     /// The id of the copy at this address, where a registry lets the writer choose ids: the same in every process.
     pub fn id(&self, key: &ServiceKey, address: &Address) -> String {
         let parts = [&self.owner, &self.task, &key.namespace, &key.service, &address.to_string()];

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::mark::{Holder, Mark};
+use super::mark::Mark;
 use crate::guard::Time;
 use crate::model::{Address, Instance, ServiceKey, Snapshot};
 use crate::registries::{Change, Destination, InstanceCopy};
@@ -77,7 +77,7 @@ impl Pending {
         let writes: BTreeMap<_, _> = writes.iter().filter(|(_, write)| now < write.until).collect();
         let is_rewritten = |entry: &Instance| {
             let mut there = writes.keys().filter(|(address, _)| *address == entry.address);
-            there.any(|(_, mark)| mark.holder(&shown.key, entry) == Holder::Ours)
+            there.any(|(_, mark)| mark.owns(&shown.key, entry))
         };
         let natives = shown.instances.values().filter(|entry| !entry.is_copy());
         let copies = shown.copies.values().flatten().filter(|copy| !is_rewritten(copy));
@@ -90,7 +90,7 @@ impl Pending {
 /// The copies with a mark at an address.
 fn ours<'s>(shown: &'s Snapshot, mark: &'s Mark, address: &Address) -> impl Iterator<Item = &'s Instance> {
     let copies = shown.copies.get(address).into_iter().flatten();
-    copies.filter(|copy| mark.holder(&shown.key, copy) == Holder::Ours)
+    copies.filter(|copy| mark.owns(&shown.key, copy))
 }
 
 #[cfg(test)]

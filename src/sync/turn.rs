@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::mark::{Holder, Mark};
+use super::mark::Mark;
 use super::rule::{AtDestination, AtSource, Outcome};
 use crate::config::{Group, Upkeep};
 use crate::guard::{Guard, Held, HoldReason, Time, Verdict};
@@ -121,10 +121,9 @@ impl Sides<'_> {
         }
     }
 
-    /// Whether the task carries this instance: its groups together say which.
+    /// Whether the task carries this instance.
     fn carries(&self, instance: &Instance) -> bool {
-        let Some(groups) = self.inputs.groups else { return false };
-        groups.is_empty() || groups.iter().any(|group| group.holds(&instance.metadata))
+        self.inputs.groups.is_some_and(|groups| Group::carry(groups, &instance.metadata))
     }
 
     fn at_destination(&self, address: &Address) -> AtDestination {
@@ -142,7 +141,7 @@ impl Sides<'_> {
     }
 
     fn is_ours(&self, copy: &Instance) -> bool {
-        self.inputs.mark.holder(self.inputs.key, copy) == Holder::Ours
+        self.inputs.mark.owns(self.inputs.key, copy)
     }
 
     /// Whoever wrote this copy comes to the same answer, the other way round.

@@ -303,6 +303,13 @@ impl Group {
     pub fn holds(&self, metadata: &BTreeMap<String, String>) -> bool {
         self.metadata.iter().all(|(key, value)| metadata.get(key) == Some(value))
     }
+
+    /// Whether an instance with this metadata is carried between two registries by an entry with these groups: they together say which
+    /// are, and all are where there is none.
+    #[must_use]
+    pub fn carry(groups: &[Self], metadata: &BTreeMap<String, String>) -> bool {
+        groups.is_empty() || groups.iter().any(|group| group.holds(metadata))
+    }
 }
 
 /// A group for each value of a metadata key, as values appear and go.

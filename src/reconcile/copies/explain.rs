@@ -234,7 +234,7 @@ impl Scene<'_> {
     }
 
     fn our_copy(&self, address: &Address) -> Option<&Instance> {
-        self.copies(address).find(|copy| self.mark.holder(self.key, copy) == Holder::Ours)
+        self.copies(address).find(|copy| self.mark.owns(self.key, copy))
     }
 
     fn reason(&self, address: &Address, outcome: Outcome, state: CopyState) -> String {

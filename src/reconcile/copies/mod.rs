@@ -45,7 +45,7 @@ use super::source::{SourceEvent, SourceHandle};
 use crate::config::OnStop;
 use crate::model::{Address, Instance, ServiceKey, Snapshot, marks};
 use crate::registries::{Change, InstanceCopy, Progress};
-use crate::sync::{Holder, Mark, Way};
+use crate::sync::{Mark, Unnamed, Way};
 
 /// A running direction of a task between two registries.
 pub struct CopyFlow {
@@ -60,10 +60,9 @@ pub struct CopyFlow {
     queue: Queue<ServiceKey>,
     /// The services of the source that go under one name at the destination; more than one where capitals are lost.
     sources: Mutex<BTreeMap<ServiceKey, BTreeSet<ServiceKey>>>,
-    /// What each service that the source ever showed is called at the destination; `None` for what is not carried.
-    names: Mutex<BTreeMap<ServiceKey, Option<ServiceKey>>>,
-    /// Services of the source that have no name at the destination, with the reason.
-    unnamed: Mutex<BTreeMap<ServiceKey, String>>,
+    /// What each service that the source ever showed is called at the destination, or why it has no name there; `None` for what no
+    /// entry fits.
+    names: Mutex<BTreeMap<ServiceKey, Option<Result<ServiceKey, Unnamed>>>>,
     /// Services of which the guard knows what stood before.
     stocked: Mutex<BTreeSet<ServiceKey>>,
     permits: Arc<dyn Permits>,
@@ -104,7 +103,6 @@ impl CopyFlow {
             queue: Queue::default(),
             sources: Mutex::default(),
             names: Mutex::default(),
-            unnamed: Mutex::default(),
             stocked: Mutex::default(),
             permits: Arc::clone(&shared.permits),
             metrics: shared.metrics.clone(),
@@ -188,30 +186,24 @@ impl CopyFlow {
 
     /// What a service of the source is called at the destination; `None` when it is not carried.
     fn assign(&self, key: &ServiceKey) -> Option<ServiceKey> {
-        if let Some(known) = lock(&self.names).get(key) {
-            return known.clone();
-        }
-        let name = self.name(key);
-        lock(&self.names).insert(key.clone(), name.clone());
-        name
+        let known = lock(&self.names).get(key).cloned();
+        known.unwrap_or_else(|| self.find_name(key))?.ok()
     }
 
-    fn name(&self, key: &ServiceKey) -> Option<ServiceKey> {
-        self.way.entry(key)?;
-        match self.way.there(key) {
-            Ok(there) => {
+    fn find_name(&self, key: &ServiceKey) -> Option<Result<ServiceKey, Unnamed>> {
+        let name = self.way.entry(key).map(|_| self.way.there(key));
+        match &name {
+            Some(Ok(there)) => {
                 lock(&self.sources).entry(there.clone()).or_default().insert(key.clone());
-                Some(there)
             }
-            Err(reason) => {
-                let told = lock(&self.unnamed).insert(key.clone(), reason.to_string());
-                if told.is_none() {
-                    let (task, to) = (&self.way.task().name, self.way.written());
-                    tracing::warn!(%task, service = %key, registry = to, %reason, "the service is not carried: it has no name there");
-                }
-                None
+            Some(Err(reason)) => {
+                let (task, to) = (&self.way.task().name, self.way.written());
+                tracing::warn!(%task, service = %key, registry = to, %reason, "the service is not carried: it has no name there");
             }
+            None => {}
         }
+        lock(&self.names).insert(key.clone(), name.clone());
+        name
     }
 
     /// Whether anything of the task's may stand for this service of the destination.
@@ -222,8 +214,7 @@ impl CopyFlow {
     /// What a service of the destination is called at the source: by the services that are there, by what its copies say, or by
     /// its name.
     fn source_key(&self, key: &ServiceKey, standing: &Snapshot) -> Option<ServiceKey> {
-        let copied =
-            self.our_copies(standing).find_map(|copy| copy.instance.metadata.get(marks::SERVICE).cloned());
+        let copied = self.our_copies(standing).find_map(|copy| copy.metadata.get(marks::SERVICE).cloned());
         let by_name = self.way.back(key).ok();
         let incumbent = match (copied, by_name) {
             (Some(service), Some(by_name)) => Some(ServiceKey { service, ..by_name }),
@@ -239,25 +230,13 @@ impl CopyFlow {
         }
     }
 
-    /// Our copies of a service.
-    fn our_copies(&self, standing: &Snapshot) -> impl Iterator<Item = InstanceCopy> {
-        let ours = |copy: &&Instance| self.mark.holder(&standing.key, copy) == Holder::Ours;
-        let copies: Vec<InstanceCopy> = standing
-            .copies
-            .values()
-            .flatten()
-            .filter(ours)
-            .map(|copy| InstanceCopy {
-                key: standing.key.clone(),
-                mark: self.mark.clone(),
-                instance: copy.clone(),
-            })
-            .collect();
-        copies.into_iter()
+    /// Our copies of a service, as they stand.
+    fn our_copies<'s>(&'s self, standing: &'s Snapshot) -> impl Iterator<Item = &'s Instance> {
+        standing.copies.values().flatten().filter(|copy| self.mark.owns(&standing.key, copy))
     }
 
     fn our_addresses(&self, standing: &Snapshot) -> BTreeSet<Address> {
-        self.our_copies(standing).map(|copy| copy.instance.address).collect()
+        self.our_copies(standing).map(|copy| copy.address.clone()).collect()
     }
 
     fn is_first_look(&self, key: &ServiceKey) -> bool {
@@ -322,7 +301,11 @@ impl CopyFlow {
         let mut failed = 0;
         for key in self.all_keys() {
             let Some(standing) = self.destination.standing(&key) else { continue };
-            let removals: Vec<Change> = self.our_copies(&standing).map(Change::Remove).collect();
+            let removal = |copy: &Instance| {
+                let (mark, instance) = (self.mark.clone(), copy.clone());
+                Change::Remove(InstanceCopy { key: key.clone(), mark, instance })
+            };
+            let removals: Vec<Change> = self.our_copies(&standing).map(removal).collect();
             if !removals.is_empty() {
                 let outcomes = self.destination.write(&key, &removals).await;
                 failed += outcomes.iter().filter(|outcome| outcome.is_err()).count();
@@ -363,7 +346,11 @@ impl CopyFlow {
 
     /// Services of the source that have no name at the destination, with the reason.
     pub fn unnamed(&self) -> BTreeMap<ServiceKey, String> {
-        lock(&self.unnamed).clone()
+        let names = lock(&self.names);
+        let unnamed = names
+            .iter()
+            .filter_map(|(key, name)| Some((key.clone(), name.as_ref()?.as_ref().err()?.to_string())));
+        unnamed.collect()
     }
 
     /// Writes carried out.

@@ -42,7 +42,6 @@ pub struct CopyStatus {
 struct KeyState {
     window: Window,
     arrived: Option<Instant>,
-    begun: Option<Instant>,
     backoff: Backoff,
     /// One side was not read completely at the last turn.
     unread: bool,
@@ -86,7 +85,7 @@ impl Keys {
     /// A turn begins; answers when the change that it carries arrived.
     pub(super) fn begin(&self, key: &ServiceKey) -> Option<Instant> {
         self.with(key, |state| {
-            state.begun = Some(Instant::now());
+            state.window.turn_begins(Instant::now());
             state.arrived.take()
         })
     }
@@ -94,7 +93,7 @@ impl Keys {
     /// Whether removals need not wait for the quiet window.
     pub(super) fn is_quiet(&self, key: &ServiceKey) -> bool {
         let now = Instant::now();
-        self.with(key, |state| state.window.removals_from().is_none_or(|from| from <= now))
+        self.with(key, |state| state.window.is_quiet(now))
     }
 
     /// Those of these copies, all of which stand otherwise, that were put just like this within `interval`: to put them again would
@@ -136,7 +135,7 @@ impl Keys {
         self.with(key, |state| {
             let again = state.put_again_at(&outcome.look.changed, interval);
             let retry = state.note_failure(key, outcome.failure);
-            let quiet = state.settle_window(outcome.look.removes());
+            let quiet = state.window.turn_ends(outcome.look.removes());
             let Look { turn, source, changed, withheld, waiting, .. } = outcome.look;
             state.unread = turn.unread;
             let status = &mut state.status;
@@ -203,16 +202,5 @@ impl KeyState {
     fn put_again_at(&self, changed: &[Address], interval: Option<Duration>) -> Option<Instant> {
         let puts = changed.iter().filter_map(|address| self.puts.get(address));
         puts.map(|(_, at)| *at).min().zip(interval).map(|(at, interval)| at + interval)
-    }
-
-    /// The window is over when removals were carried out after it; otherwise answers when they may be.
-    fn settle_window(&mut self, waits: bool) -> Option<Instant> {
-        let from = self.window.removals_from()?;
-        let begun = self.begun.filter(|begun| self.window.is_over_by(*begun));
-        if begun.is_some_and(|begun| begun >= from || !waits) {
-            self.window.settled();
-            return None;
-        }
-        Some(from)
     }
 }

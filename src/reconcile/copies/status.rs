@@ -9,7 +9,7 @@ use crate::model::{Address, ServiceKey};
 use crate::reconcile::progress::PassProgress;
 use crate::reconcile::status::{DirectionStatus, HeldStatus, Problem, TaskStatus};
 use crate::registries::Change;
-use crate::sync::{HeldCopy, Outcome};
+use crate::sync::Outcome;
 
 /// How a task stands, its directions together.
 pub(in crate::reconcile) fn status<'f>(
@@ -72,19 +72,9 @@ impl CopyFlow {
                 Change::Remove(_) => status.withheld.delete += 1,
             }
         }
-        status.held.extend(state.held.into_iter().map(|held| self.held_status(key, &held)));
-    }
-
-    fn held_status(&self, key: &ServiceKey, held: &HeldCopy) -> HeldStatus {
         let now = self.source.time();
-        HeldStatus {
-            service: key.to_string(),
-            upstream: None,
-            address: held.address.to_string(),
-            reason: held.held.reason.to_string(),
-            for_seconds: now.since(held.held.since).as_secs(),
-            until_seconds: held.held.until.map(|until| until.since(now).as_secs()),
-        }
+        let held = state.held.iter();
+        status.held.extend(held.map(|it| HeldStatus::of(key, None, it.address.to_string(), &it.held, now)));
     }
 
     /// What the first pass waits for; none when it is done, or one of its registries is reported unreachable.

@@ -46,7 +46,6 @@ struct KeyState {
     arrived: Option<Instant>,
     /// When the change arrived that the turns under way carry.
     carried: Option<Instant>,
-    begun: Option<Instant>,
     backoff: Backoff,
     status: KeyStatus,
 }
@@ -77,7 +76,7 @@ impl Keys {
     /// A turn begins; answers when the change that it carries arrived.
     pub(super) fn begin(&self, key: &ServiceKey) -> Option<Instant> {
         self.with(key, |state| {
-            state.begun = Some(Instant::now());
+            state.window.turn_begins(Instant::now());
             state.carried = state.carried.or(state.arrived.take());
             state.carried
         })
@@ -86,7 +85,7 @@ impl Keys {
     /// Whether removals need not wait for the quiet window.
     pub(super) fn is_quiet(&self, key: &ServiceKey) -> bool {
         let now = Instant::now();
-        self.with(key, |state| state.window.removals_from().is_none_or(|from| from <= now))
+        self.with(key, |state| state.window.is_quiet(now))
     }
 
     /// Notes what is unwanted since when, and answers what may go now if a reading shows it unused.
@@ -211,13 +210,7 @@ impl KeyState {
         if outcome.changes > 0 || !waits {
             self.carried = None;
         }
-        let from = self.window.removals_from()?;
-        let begun = self.begun.filter(|begun| self.window.is_over_by(*begun));
-        if begun.is_some_and(|begun| begun >= from || !waits) {
-            self.window.settled();
-            return None;
-        }
-        Some(from)
+        self.window.turn_ends(waits)
     }
 }
 

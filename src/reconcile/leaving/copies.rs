@@ -14,7 +14,7 @@ use crate::reconcile::build::Adapters;
 use crate::reconcile::copies::{CopyState, CopyView, ServiceView};
 use crate::registries::whole::{Whole, read_whole};
 use crate::registries::{Change, Destination, InstanceCopy, Written};
-use crate::sync::{Direction, Holder, Mark, Outcome, Way};
+use crate::sync::{Direction, Mark, Outcome, Way};
 
 /// How long a registry may take to be read whole.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -180,8 +180,7 @@ impl Search<'_> {
                     || Mark { origin: String::new(), owner: self.owner.to_owned(), task: (*task).to_owned() };
                 let mark = Mark::read(&entry.metadata).unwrap_or_else(unread);
                 let is_its = mark.owner == self.owner && mark.task == *task;
-                (is_its && mark.holder(key, entry) == Holder::Ours)
-                    .then(|| (mark, format!("it is task {task}'s")))
+                (is_its && mark.owns(key, entry)).then(|| (mark, format!("it is task {task}'s")))
             }
             Leaves::Unconfigured(config) => {
                 let mark = Mark::read(&entry.metadata).filter(|mark| mark.owner == self.owner)?;

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::model::{Address, Instance, ServiceKey};
 use crate::registries::InstanceCopy;
-use crate::sync::{Holder, Mark};
+use crate::sync::Mark;
 
 /// After so long the server shows what was written, unless something outranks it.
 pub(super) const SETTLED_AFTER: Duration = Duration::from_secs(2);
@@ -47,7 +47,7 @@ impl Recent {
     pub(super) fn standing(&self, copy: &InstanceCopy, shown: &[Instance], now: Instant) -> Standing {
         let here = shown.iter().filter(|entry| entry.address == copy.instance.address);
         let (ours, others): (Vec<&Instance>, Vec<&Instance>) =
-            here.partition(|entry| copy.mark.holder(&copy.key, entry) == Holder::Ours);
+            here.partition(|entry| copy.mark.owns(&copy.key, entry));
         let mut standing = Standing { taken: !others.is_empty(), ours: ours.first().copied().cloned() };
         if let Some(last) = self.of(copy).filter(|last| now < last.at + SETTLED_AFTER) {
             match &last.form {

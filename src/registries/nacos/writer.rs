@@ -31,7 +31,6 @@ use crate::registries::tls::Trust;
 use crate::registries::{
     Capabilities, Change, Destination, InstanceCopy, Life, Renewed, WriteError, Written,
 };
-use crate::sync::Holder;
 
 /// Requests that change something under way at once.
 const WRITING: usize = 16;
@@ -231,9 +230,8 @@ impl NacosDestination {
 
 /// Whether a listed entry is this copy.
 fn is_ours(host: &Host, copy: &InstanceCopy) -> bool {
-    host.instance().is_some_and(|shown| {
-        shown.address == copy.instance.address && copy.mark.holder(&copy.key, &shown) == Holder::Ours
-    })
+    host.instance()
+        .is_some_and(|shown| shown.address == copy.instance.address && copy.mark.owns(&copy.key, &shown))
 }
 
 /// A copy was put, and Nacos shows something else all the same.

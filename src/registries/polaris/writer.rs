@@ -29,7 +29,6 @@ use crate::registries::server::Server;
 use crate::registries::{
     Capabilities, Change, Destination, InstanceCopy, Life, Renewed, WriteError, Written,
 };
-use crate::sync::Holder;
 
 /// The most items that one request may have.
 const BATCH: usize = 100;
@@ -96,7 +95,7 @@ fn numbered(batch: &[Numbered<'_>], outcomes: Vec<Wrote>) -> impl Iterator<Item 
 fn is_taken(standing: &Snapshot, copy: &InstanceCopy) -> bool {
     let address = &copy.instance.address;
     let mut copies = standing.copies.get(address).into_iter().flatten();
-    let is_others = |entry: &Instance| copy.mark.holder(&copy.key, entry) != Holder::Ours;
+    let is_others = |entry: &Instance| !copy.mark.owns(&copy.key, entry);
     standing.is_native(address) || copies.any(is_others)
 }
 

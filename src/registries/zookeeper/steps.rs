@@ -3,7 +3,6 @@
 use super::form::{Folder, Node};
 use crate::model::Instance;
 use crate::registries::{Change, InstanceCopy};
-use crate::sync::Holder;
 
 /// A child of a folder.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,9 +54,8 @@ fn at_address<'a>(copy: &InstanceCopy, node: &Node, standing: &'a [Standing]) ->
             || it.instance.as_ref().is_some_and(|instance| instance.address == copy.instance.address)
     };
     // What can't be understood is ours by its name, which is the copy's id.
-    let is_ours = |it: &&Standing| {
-        it.instance.as_ref().is_none_or(|instance| copy.mark.holder(&copy.key, instance) == Holder::Ours)
-    };
+    let is_ours =
+        |it: &&Standing| it.instance.as_ref().is_none_or(|instance| copy.mark.owns(&copy.key, instance));
     let (ours, others): (Vec<_>, Vec<_>) = standing.iter().filter(stands_there).partition(is_ours);
     (ours, !others.is_empty())
 }

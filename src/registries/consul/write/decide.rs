@@ -6,7 +6,6 @@ use super::form::{self, Form};
 use super::node::Node;
 use crate::registries::consul::entry::Standing;
 use crate::registries::{Change, InstanceCopy};
-use crate::sync::Holder;
 
 /// What has to be done for a change.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,7 +77,7 @@ fn is_at(entry: &Standing, copy: &InstanceCopy) -> bool {
 }
 
 fn is_ours(entry: &Standing, copy: &InstanceCopy) -> bool {
-    copy.mark.holder(&copy.key, &entry.instance) == Holder::Ours
+    copy.mark.owns(&copy.key, &entry.instance)
 }
 
 #[cfg(test)]

@@ -14,7 +14,6 @@ use crate::registries::eureka::http::Http;
 use crate::registries::eureka::instance::to_instance;
 use crate::registries::server::Server;
 use crate::registries::{InstanceCopy, Written};
-use crate::sync::Holder;
 
 /// A registration that was ignored is sent again, later than what stands.
 const TRIES: usize = 3;
@@ -140,7 +139,7 @@ fn is_at(info: &InstanceInfo, address: &Address) -> bool {
 }
 
 fn is_ours(info: &InstanceInfo, copy: &InstanceCopy) -> bool {
-    copy.mark.holder(&copy.key, &to_instance(info.clone())) == Holder::Ours
+    copy.mark.owns(&copy.key, &to_instance(info.clone()))
 }
 
 fn shows(info: &InstanceInfo, form: &Form) -> bool {
