@@ -55,11 +55,18 @@ pub(super) async fn sync(config: Config, args: &Args) -> Outcome {
         true => BTreeSet::new(),
         false => admin_client::tasks_at_work(&config).await,
     };
+    let mut handed_over = Vec::new();
     for flow in &pass.supervisor.copies {
         let passed = copies::sync(flow, &args.selection, at_work.contains(&flow.way.task().name)).await;
         services += passed.services;
         changes += passed.changes;
         withheld += passed.withheld;
+        complaints_told.extend(passed.complaints);
+        handed_over.push((flow, passed.handed_over));
+    }
+    for (flow, keys) in handed_over {
+        let passed = copies::finish(flow, keys).await;
+        changes += passed.changes;
         complaints_told.extend(passed.complaints);
     }
     complaints_told.iter().for_each(output::line);

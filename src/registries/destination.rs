@@ -1,5 +1,6 @@
 //! Registries that are written to: what a copy is, how it is kept alive, and what may come of a write.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,27 @@ pub struct InstanceCopy {
     pub mark: Mark,
     /// What it is to show.
     pub instance: Instance,
+    /// Other tasks of the same deployment that give the instance up. Their copies at its address don't keep it from being put, and
+    /// each task removes its own when this one stands.
+    pub in_place_of: BTreeSet<String>,
+}
+
+impl InstanceCopy {
+    /// A copy that takes nobody's place.
+    pub fn new(key: ServiceKey, mark: Mark, instance: Instance) -> Self {
+        Self { key, mark, instance, in_place_of: BTreeSet::new() }
+    }
+
+    /// Whether an entry at its address keeps it from being put: a native one, or a copy of somebody who does not give way.
+    pub fn is_hindered_by(&self, entry: &Instance) -> bool {
+        let mut gives_way = self.succeeded();
+        !self.mark.owns(&self.key, entry) && !gives_way.any(|mark| mark.owns(&self.key, entry))
+    }
+
+    /// The marks of the copies whose place it takes.
+    pub fn succeeded(&self) -> impl Iterator<Item = Mark> {
+        self.in_place_of.iter().map(|task| Mark { task: task.clone(), ..self.mark.clone() })
+    }
 }
 
 /// What the tests of all that writes copies start from.
@@ -36,7 +58,13 @@ impl InstanceCopy {
     pub(crate) fn example_of(task: &str, namespace: &str, service: &str) -> Self {
         let mark = Mark { origin: "elsewhere".into(), owner: "prod".into(), task: task.into() };
         let instance = Instance::new(crate::model::Address::new("10.0.0.1", 80));
-        Self { key: ServiceKey::new(namespace, service), mark, instance }.with(|_| {})
+        Self::new(ServiceKey::new(namespace, service), mark, instance).with(|_| {})
+    }
+
+    /// The same copy, put while this other task gives the instance up.
+    pub(crate) fn in_place_of(mut self, task: &str) -> Self {
+        self.in_place_of.insert(task.to_owned());
+        self
     }
 
     /// The same copy of another instance, which bears the mark whatever becomes of it.
@@ -84,7 +112,7 @@ impl Change {
 pub enum Written {
     /// It stands, or is gone, as was asked.
     Done,
-    /// Somebody else's entry is where it would stand: a native one, or a copy of another owner or tool. Nothing was written.
+    /// Somebody else's entry is where it would stand: a native one, or a copy of another task, owner or tool. Nothing was written.
     Taken,
 }
 
@@ -117,7 +145,7 @@ impl std::error::Error for WriteError {}
 /// A registry that copies are written to.
 ///
 /// Each write looks first, as closely to it as the registry allows, and never touches an entry that isn't a copy with the mark
-/// that it brings. What stands is read through the registry's [`super::Source`], not here.
+/// that it brings; only where an address holds one entry, a copy takes the place of one that its task gives up. What stands is read through the registry's [`super::Source`], not here.
 #[async_trait]
 pub trait Destination: Send + Sync + 'static {
     /// What this type of registry can hold.
@@ -138,6 +166,11 @@ pub trait Destination: Send + Sync + 'static {
     /// For how long after a write its readers may still be shown what stood before.
     fn shows_within(&self) -> Duration {
         Duration::from_secs(5)
+    }
+
+    /// Whether an address of a service holds one entry only, so that a copy stands in another one's place and not beside it.
+    fn holds_one(&self) -> bool {
+        false
     }
 
     /// How many services may be written at the same time.

@@ -11,6 +11,7 @@ mod mark;
 mod names;
 mod pending;
 mod rule;
+mod siblings;
 #[cfg(test)]
 mod tests;
 mod turn;
@@ -20,6 +21,7 @@ pub use keeper::{CopyId, Keeper};
 pub use mark::{Holder, Mark};
 pub use names::{Names, Unnamed, Words};
 pub use pending::Pending;
-pub use rule::{AtDestination, AtSource, Outcome};
+pub use rule::{AtDestination, AtSource, Heir, Outcome};
+pub use siblings::Siblings;
 pub use turn::{HeldCopy, Inputs, Turn, turn};
 pub use way::{Direction, Way};

@@ -26,11 +26,26 @@ impl Pending {
     /// A change was carried out.
     pub fn wrote(&mut self, now: Time, change: &Change, form: &dyn Destination) {
         let copy = change.copy();
+        let until = now.after(form.shows_within());
         let put = match change {
             Change::Put(copy) => Some((copy.clone(), form.as_shown(copy))),
             Change::Remove(_) => None,
         };
-        self.note(copy, Write { put, until: now.after(form.shows_within()) });
+        if put.is_some() && form.holds_one() {
+            self.succeed(copy, until);
+        }
+        self.note(copy, Write { put, until });
+    }
+
+    /// The copies in whose place this one was put are gone, shown or not.
+    fn succeed(&mut self, copy: &InstanceCopy, until: Time) {
+        let address = &copy.instance.address;
+        let writes = self.services.entry(copy.key.clone()).or_default();
+        for gone in copy.succeeded() {
+            let is_its = |mark: &Mark| (&mark.owner, &mark.task) == (&gone.owner, &gone.task);
+            writes.retain(|(at, mark), _| at != address || !is_its(mark));
+            writes.insert((address.clone(), gone), Write { put: None, until });
+        }
     }
 
     /// A copy that is still shown was found gone.
@@ -97,7 +112,7 @@ fn ours<'s>(shown: &'s Snapshot, mark: &'s Mark, address: &Address) -> impl Iter
 mod tests {
     use std::time::Duration;
 
-    use super::super::tests::Form;
+    use super::super::tests::{Form, NarrowForm};
     use super::*;
     use crate::model::Weight;
 
@@ -108,7 +123,7 @@ mod tests {
         let mut instance = Instance::new(Address::new("10.0.0.1", 80));
         instance.weight = Weight::from_ratio(weight);
         mark.stamp(&mut instance.metadata);
-        InstanceCopy { key: ServiceKey::new("default", "orders"), mark, instance }
+        InstanceCopy::new(ServiceKey::new("default", "orders"), mark, instance)
     }
 
     fn shown(copies: &[InstanceCopy]) -> Snapshot {
@@ -139,6 +154,22 @@ mod tests {
         assert!(pending.foresee(now, &shown(&[copy(1.0)])).unwrap().same_instances(&shown(&[])));
         pending.settle(now, &shown(&[]), &Form);
         assert!(pending.until(&copy(1.0).key).is_none());
+    }
+
+    #[test]
+    fn what_took_another_s_place_counts_alone_where_an_address_holds_one_entry() {
+        let (old, now) = (copy(1.0), Time::default());
+        let mark = Mark { origin: "b".into(), task: "other".into(), ..old.mark.clone() };
+        let mut new = InstanceCopy { mark, in_place_of: ["move".to_owned()].into(), ..copy(2.0) };
+        new.mark.stamp(&mut new.instance.metadata);
+        let put = |form: &dyn Destination| {
+            let mut pending = Pending::default();
+            pending.wrote(now, &Change::Put(old.clone()), form);
+            pending.wrote(now, &Change::Put(new.clone()), form);
+            pending.foresee(now, &shown(std::slice::from_ref(&old))).unwrap()
+        };
+        assert!(put(&NarrowForm).same_instances(&shown(std::slice::from_ref(&new))));
+        assert!(put(&Form).same_instances(&shown(&[old.clone(), new.clone()])), "beside it elsewhere");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use tokio_util::sync::CancellationToken;
 
-use super::{Inputs, Mark, Outcome, Turn, turn};
+use super::{Inputs, Mark, Outcome, Pending, Siblings, Turn, turn};
 use crate::config::Upkeep;
 use crate::guard::{Guard, Rules, Shown, Time};
 use crate::model::{Address, Instance, ServiceKey, Snapshot, Weight, marks};
@@ -19,11 +19,20 @@ use crate::registries::{
 
 const HOLD: Duration = Duration::from_secs(60);
 const REGISTRIES: usize = 3;
+/// In this one an address holds one entry only.
+const NARROW: usize = 1;
 /// Of this one the metadata of copies may be lost.
 const FORGETFUL: usize = 2;
 
 /// Copies stand as they were put, with ids of their own. Nothing is written through it.
 pub(super) struct Form;
+
+/// As [`Form`], where an address holds one entry only.
+pub(super) struct NarrowForm;
+
+fn form_of(registry: usize) -> &'static dyn Destination {
+    if registry == NARROW { &NarrowForm } else { &Form }
+}
 
 #[async_trait]
 impl Destination for Form {
@@ -65,9 +74,43 @@ impl Destination for Form {
     async fn tend(&self, _: CancellationToken) {}
 }
 
+#[async_trait]
+impl Destination for NarrowForm {
+    fn capabilities(&self) -> &'static Capabilities {
+        Form.capabilities()
+    }
+
+    fn life(&self) -> Life {
+        Form.life()
+    }
+
+    fn as_shown(&self, copy: &InstanceCopy) -> Instance {
+        Form.as_shown(copy)
+    }
+
+    fn holds_one(&self) -> bool {
+        true
+    }
+
+    fn width(&self) -> usize {
+        Form.width()
+    }
+
+    async fn write(&self, key: &ServiceKey, changes: &[Change]) -> Vec<Result<Written, WriteError>> {
+        Form.write(key, changes).await
+    }
+
+    async fn renew(&self, copies: &[InstanceCopy]) -> Vec<Result<Renewed, WriteError>> {
+        Form.renew(copies).await
+    }
+
+    async fn tend(&self, _: CancellationToken) {}
+}
+
 /// One registry: the applications' own entries, and copies by their ids.
 #[derive(Clone, Default)]
 struct Registry {
+    narrow: bool,
     natives: BTreeMap<Address, Instance>,
     copies: BTreeMap<(Address, String), Instance>,
 }
@@ -77,15 +120,27 @@ impl Registry {
         Snapshot::new(key(), self.natives.values().chain(self.copies.values()).cloned())
     }
 
-    fn apply(&mut self, change: &Change) {
+    fn apply(&mut self, change: &Change) -> Written {
         let copy = change.copy();
         let address = copy.instance.address.clone();
         let id = copy.mark.id(&copy.key, &address);
+        let there = self.copies.iter().filter(|((at, _), _)| *at == address).map(|(_, standing)| standing);
+        let mut entries = self.natives.get(&address).into_iter().chain(there);
         match change {
-            Change::Put(_) if self.natives.contains_key(&address) => {}
-            Change::Put(copy) => drop(self.copies.insert((address, id), Form.as_shown(copy))),
+            Change::Put(copy) if entries.any(|entry| copy.is_hindered_by(entry)) => return Written::Taken,
+            Change::Put(copy) => {
+                if self.narrow {
+                    self.copies.retain(|(at, _), _| *at != address);
+                }
+                self.copies.insert((address, id), Form.as_shown(copy));
+            }
             Change::Remove(_) => drop(self.copies.remove(&(address, id))),
         }
+        Written::Done
+    }
+
+    fn shows(&self, address: &Address) -> bool {
+        self.natives.contains_key(address) || self.copies.keys().any(|(at, _)| at == address)
     }
 
     fn forget_marks(&mut self) {
@@ -99,12 +154,17 @@ impl Registry {
 struct Process {
     guards: Vec<Guard>,
     seen: Vec<Snapshot>,
+    pending: Vec<Pending>,
 }
 
 struct World {
     registries: Vec<Registry>,
     process: Process,
     now: Time,
+    /// Where an instance was shown, and has to be for as long as it is seen to be native elsewhere.
+    shown: BTreeSet<(usize, Address)>,
+    /// What has left a registry of its own accord, and is still seen there.
+    left: BTreeSet<(usize, Address)>,
 }
 
 /// From one registry to another.
@@ -118,15 +178,22 @@ fn key() -> ServiceKey {
     ServiceKey::new("default", "orders")
 }
 
+fn mark_of((from, to): Flow) -> Mark {
+    let task = format!("{}-{}-{from}", from.min(to), from.max(to));
+    Mark { origin: format!("r{from}"), owner: "lab".to_owned(), task }
+}
+
 fn address(n: u8) -> Address {
     Address::new(format!("10.0.0.{n}"), 80)
 }
 
 impl World {
     fn new() -> Self {
-        let registries = vec![Registry::default(); REGISTRIES];
-        let mut world =
-            Self { registries, process: Process { guards: vec![], seen: vec![] }, now: Time::default() };
+        let mut registries = vec![Registry::default(); REGISTRIES];
+        registries[NARROW].narrow = true;
+        let process = Process { guards: vec![], seen: vec![], pending: vec![] };
+        let (shown, left) = (BTreeSet::new(), BTreeSet::new());
+        let mut world = Self { registries, process, now: Time::default(), shown, left };
         world.crash();
         world
     }
@@ -141,6 +208,7 @@ impl World {
         };
         self.process.guards = (0..REGISTRIES).map(|_| Guard::new(rules.clone())).collect();
         self.process.seen = self.registries.iter().map(Registry::snapshot).collect();
+        self.process.pending = (0..REGISTRIES).map(|_| Pending::default()).collect();
         for registry in 0..REGISTRIES {
             self.look(registry);
             let standing: BTreeSet<Address> = self.process.seen[registry].copies.keys().cloned().collect();
@@ -158,23 +226,44 @@ impl World {
             (address.clone(), judged)
         });
         self.process.guards[registry].observe(self.now, &key(), &judged.collect());
+        self.process.pending[registry].settle(self.now, &shown, form_of(registry));
         self.process.seen[registry] = shown;
+        self.left.retain(|(at, _)| *at != registry);
     }
 
-    fn decide(&self, (from, to): Flow) -> Turn {
-        let task = format!("{}-{}", from.min(to), from.max(to));
-        let mark =
-            Mark { origin: format!("r{from}"), owner: "lab".to_owned(), task: format!("{task}-{from}") };
+    /// What stands in a registry: what was seen, and what was written since.
+    fn standing(&self, registry: usize) -> Snapshot {
+        let seen = &self.process.seen[registry];
+        self.process.pending[registry].foresee(self.now, seen).unwrap_or_else(|| seen.clone())
+    }
+
+    fn seen_natively(&self, registry: usize) -> BTreeSet<Address> {
+        let seen = self.process.seen[registry].instances.values().filter(|instance| !instance.is_copy());
+        seen.map(|instance| instance.address.clone()).collect()
+    }
+
+    /// What the other flows into the same registry want.
+    fn siblings(&self, (from, to): Flow) -> Siblings {
+        let mut siblings = Siblings::default();
+        for other in flows().filter(|other| other.1 == to && other.0 != from) {
+            siblings.note(&mark_of(other).task, Some(self.seen_natively(other.0)));
+        }
+        siblings
+    }
+
+    fn decide(&self, flow: Flow) -> Turn {
+        let (from, to) = flow;
         turn(&Inputs {
-            mark: &mark,
+            mark: &mark_of(flow),
             groups: Some(&[]),
             weight: Upkeep::Kept,
             source: Some(&self.process.seen[from]),
             source_key: &key(),
             name_is_lost: false,
-            destination: Some(&self.process.seen[to]),
+            destination: Some(&self.standing(to)),
             key: &key(),
-            form: &Form,
+            form: form_of(to),
+            siblings: &self.siblings(flow),
             guard: &self.process.guards[from],
             hold: HOLD,
             now: self.now,
@@ -185,13 +274,34 @@ impl World {
     fn run(&mut self, flow: Flow) -> usize {
         let decided = self.decide(flow);
         for change in &decided.changes {
-            self.registries[flow.1].apply(change);
+            if self.registries[flow.1].apply(change) == Written::Done {
+                self.process.pending[flow.1].wrote(self.now, change, form_of(flow.1));
+            }
         }
         decided.changes.len()
     }
 
+    /// What stood somewhere stands there for as long as a registry that is carried there is seen to have it, unless it leaves by itself.
+    fn check_presence(&mut self) {
+        for (to, registry) in self.registries.iter().enumerate() {
+            let elsewhere = (0..REGISTRIES).filter(|from| *from != to);
+            let native: BTreeSet<Address> = elsewhere.flat_map(|from| self.seen_natively(from)).collect();
+            let has_left = |address: &Address| self.left.contains(&(to, address.clone()));
+            self.shown.retain(|(at, address)| *at != to || native.contains(address) && !has_left(address));
+            for (_, address) in self.shown.iter().filter(|(at, _)| *at == to) {
+                assert!(registry.shows(address), "{address} is absent from registry {to}");
+            }
+            let stands = native.into_iter().filter(|address| registry.shows(address) && !has_left(address));
+            self.shown.extend(stands.map(|address| (to, address)));
+        }
+    }
+
+    /// Whatever was written is shown within [`Destination::shows_within`].
     fn pass(&mut self, seconds: u64) {
         self.now = self.now.after(Duration::from_secs(seconds));
+        if Duration::from_secs(seconds) >= Form.shows_within() {
+            (0..REGISTRIES).for_each(|registry| self.look(registry));
+        }
         let now = self.now;
         for guard in &mut self.process.guards {
             guard.tick(now);
@@ -207,6 +317,7 @@ impl World {
             for flow in flows().collect::<Vec<_>>() {
                 (0..REGISTRIES).for_each(|registry| self.look(registry));
                 written += self.run(flow);
+                self.check_presence();
             }
             quiet = if written == 0 { quiet + 1 } else { 0 };
             if quiet == 5 {
@@ -273,7 +384,11 @@ fn play(steps: &[Step]) {
                 let native = Instance { weight, ..Instance::new(address(host)) };
                 world.registries[registry].natives.insert(address(host), native);
             }
-            Step::Leave { registry, host } => drop(world.registries[registry].natives.remove(&address(host))),
+            Step::Leave { registry, host } => {
+                if world.registries[registry].natives.remove(&address(host)).is_some() {
+                    world.left.insert((registry, address(host)));
+                }
+            }
             Step::Look(registry) => world.look(registry),
             Step::Turn(flow) => {
                 let flow = flows().nth(flow).unwrap();
@@ -285,6 +400,7 @@ fn play(steps: &[Step]) {
         }
         let natives = |registry: &Registry| registry.natives.values().all(|native| !native.is_copy());
         assert!(world.registries.iter().all(natives), "a native entry is never written");
+        world.check_presence();
     }
     world.settle();
     world.check();

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::mark::Mark;
-use super::rule::{AtDestination, AtSource, Outcome};
+use super::rule::{AtDestination, AtSource, Heir, Outcome};
+use super::siblings::Siblings;
 use crate::config::{Group, Upkeep};
 use crate::guard::{Guard, Held, HoldReason, Time, Verdict};
 use crate::model::{Address, Instance, ServiceKey, Snapshot, marks};
@@ -32,6 +33,8 @@ pub struct Inputs<'a> {
     pub key: &'a ServiceKey,
     /// What the destination makes of copies. Only its pure part is asked.
     pub form: &'a dyn Destination,
+    /// What the other tasks that write to this service want of it.
+    pub siblings: &'a Siblings,
     /// The source's guard.
     pub guard: &'a Guard,
     /// How long what has vanished is held.
@@ -51,6 +54,14 @@ pub struct Turn {
     pub outcomes: BTreeMap<Address, Outcome>,
     /// One of the two sides has not been read completely yet: nothing can be said.
     pub unread: bool,
+}
+
+impl Turn {
+    /// Where our copy stays until another task's stands.
+    pub fn hands_over(&self) -> impl Iterator<Item = &Address> {
+        let handed_over = self.outcomes.iter().filter(|(_, outcome)| **outcome == Outcome::HandOver);
+        handed_over.map(|(address, _)| address)
+    }
 }
 
 /// A removal that waits.
@@ -73,7 +84,7 @@ pub fn turn(inputs: &Inputs<'_>) -> Turn {
     for address in sides.addresses() {
         let outcome = sides.outcome(&address);
         match outcome {
-            Outcome::Carry => turn.changes.extend(sides.copy(&address).map(Change::Put)),
+            Outcome::Carry | Outcome::TakeOver => turn.changes.extend(sides.copy(&address).map(Change::Put)),
             Outcome::Maintain => turn.changes.extend(sides.mended(&address).map(Change::Put)),
             Outcome::GiveWay | Outcome::YieldToOther => {
                 removals.extend(sides.ours(&address).map(Change::Remove))
@@ -83,6 +94,7 @@ pub fn turn(inputs: &Inputs<'_>) -> Turn {
                 Verdict::Held(held) => turn.held.push(HeldCopy { address: address.clone(), held }),
             },
             Outcome::Nothing
+            | Outcome::HandOver
             | Outcome::NativeAtBoth
             | Outcome::NativeAtDestination
             | Outcome::LeftToOther
@@ -128,16 +140,38 @@ impl Sides<'_> {
 
     fn at_destination(&self, address: &Address) -> AtDestination {
         let native = self.destination.is_native(address);
-        let mut at = AtDestination { native, ..AtDestination::default() };
+        let heir = if self.inputs.siblings.anyone_wants(address) { Heir::Wants } else { Heir::None };
+        let mut at = AtDestination { native, heir, ..AtDestination::default() };
         for copy in self.copies(address) {
             if self.is_ours(copy) {
                 at.ours = true;
-            } else {
-                at.others = true;
-                at.comes_before_ours |= self.comes_before_ours(copy);
+                continue;
             }
+            match self.sibling(copy).map(|task| self.inputs.siblings.wants(task, address)) {
+                Some(Some(false)) => {
+                    at.given_up = true;
+                    continue;
+                }
+                Some(Some(true)) => at.heir = Heir::Stands,
+                Some(None) | None => {}
+            }
+            at.others = true;
+            at.comes_before_ours |= self.comes_before_ours(copy);
         }
         at
+    }
+
+    /// The other task of this deployment that made a copy.
+    fn sibling(&self, copy: &Instance) -> Option<&str> {
+        self.inputs.siblings.holder(self.inputs.mark, self.inputs.key, copy)
+    }
+
+    /// The tasks whose copies at an address give way to ours.
+    fn given_up_by(&self, address: &Address) -> BTreeSet<String> {
+        let siblings =
+            self.copies(address).filter(|copy| !self.is_ours(copy)).filter_map(|it| self.sibling(it));
+        let given_up = siblings.filter(|task| self.inputs.siblings.wants(task, address) == Some(false));
+        given_up.map(str::to_owned).collect()
     }
 
     fn is_ours(&self, copy: &Instance) -> bool {
@@ -165,7 +199,7 @@ impl Sides<'_> {
 
     fn marked(&self, instance: Instance) -> InstanceCopy {
         let Inputs { mark, key, .. } = self.inputs;
-        InstanceCopy { key: (*key).clone(), mark: (*mark).clone(), instance }
+        InstanceCopy::new((*key).clone(), (*mark).clone(), instance)
     }
 
     /// The copy that is to stand.
@@ -177,7 +211,7 @@ impl Sides<'_> {
         if self.inputs.name_is_lost {
             instance.metadata.insert(marks::SERVICE.to_owned(), self.inputs.source_key.service.clone());
         }
-        Some(self.marked(instance))
+        Some(InstanceCopy { in_place_of: self.given_up_by(address), ..self.marked(instance) })
     }
 
     /// The copy that is to stand, where it stands otherwise.

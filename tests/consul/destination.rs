@@ -199,7 +199,7 @@ async fn rights() {
     let harness = ConsulHarness::start(ConsulOptions { acl: true, ..ConsulOptions::default() }).await;
     let mut instance = Instance::new(Address::new("10.0.0.1", 80));
     mark("move").stamp(&mut instance.metadata);
-    let copy = InstanceCopy { key: ServiceKey::new("default", "orders"), mark: mark("move"), instance };
+    let copy = InstanceCopy::new(ServiceKey::new("default", "orders"), mark("move"), instance);
     let put = [Change::Put(copy.clone())];
     let settings = |token: Option<&str>| ConsulSettings {
         addresses: vec![harness.address.clone()],

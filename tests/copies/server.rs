@@ -43,7 +43,12 @@ struct State {
     /// What readers are shown, and since when they are to be shown what stands now.
     late: Vec<(Instant, Content)>,
     lag: Duration,
+    /// An address of a service holds one entry only.
+    narrow: bool,
+    /// Addresses that were left without an entry by a removal of ours.
+    emptied: Vec<String>,
     down: bool,
+    refusing: bool,
     log: Vec<String>,
     renewals: Vec<Instant>,
     /// Whether anything changed since it was last gathered, and when leases were last looked at.
@@ -75,8 +80,23 @@ impl Server {
         self.with(|state| state.lag = lag);
     }
 
+    /// An address of a service holds one entry only from now on, as in Nacos.
+    pub fn is_narrow(&self) {
+        self.with(|state| state.narrow = true);
+    }
+
+    /// The addresses that removals have left without an entry since the last call.
+    pub fn emptied(&self) -> Vec<String> {
+        self.with(|state| std::mem::take(&mut state.emptied))
+    }
+
     pub fn goes_down(&self, down: bool) {
         self.with(|state| state.down = down);
+    }
+
+    /// It can be read and not written.
+    pub fn refuses(&self, refusing: bool) {
+        self.with(|state| state.refusing = refusing);
     }
 
     pub fn register(&self, key: &ServiceKey, instance: Instance) {
@@ -171,16 +191,31 @@ impl State {
             Change::Remove(_) => format!("remove {} {address}", copy.key),
         });
         match change {
-            Change::Put(_) if self.natives.contains_key(&(copy.key.clone(), address)) => Written::Taken,
+            Change::Put(_) if self.at(copy).any(|entry| copy.is_hindered_by(entry)) => Written::Taken,
             Change::Put(_) => {
+                if self.narrow {
+                    self.copies.retain(|(key, at, _), _| (key, at) != (&copy.key, &address));
+                }
                 self.copies.insert(slot, (shown(copy), Instant::now() + LEASE));
                 Written::Done
             }
             Change::Remove(_) => {
-                self.copies.remove(&slot);
+                let stood = self.copies.remove(&slot).is_some();
+                if stood && self.at(copy).next().is_none() {
+                    self.emptied.push(format!("{} {address}", copy.key));
+                }
                 Written::Done
             }
         }
+    }
+
+    /// All entries at the address of a copy.
+    fn at(&self, copy: &InstanceCopy) -> impl Iterator<Item = &Instance> {
+        let place = (copy.key.clone(), copy.instance.address.clone());
+        let native = self.natives.get(&place);
+        let slots = self.copies.range((place.0.clone(), place.1.clone(), String::new())..);
+        let copies = slots.take_while(move |((key, at, _), _)| (key, at) == (&place.0, &place.1));
+        native.into_iter().chain(copies.map(|(_, (standing, _))| standing))
     }
 }
 
@@ -248,14 +283,21 @@ impl Destination for Server {
         shown(copy)
     }
 
+    fn holds_one(&self) -> bool {
+        self.with(|state| state.narrow)
+    }
+
     fn width(&self) -> usize {
         8
     }
 
     async fn write(&self, _: &ServiceKey, changes: &[Change]) -> Vec<Result<Written, WriteError>> {
         sleep(Duration::from_millis(5)).await;
-        let write =
-            |change| self.change(|state| if state.down { Err(refused()) } else { Ok(state.write(change)) });
+        let write = |change| {
+            self.change(
+                |state| if state.down || state.refusing { Err(refused()) } else { Ok(state.write(change)) },
+            )
+        };
         changes.iter().map(write).collect()
     }
 

@@ -72,7 +72,7 @@ async fn on_shared_server() -> (NacosHarness, NacosDestination) {
 fn copy(namespace: &str, service: &str, host: &str) -> InstanceCopy {
     let mut instance = Instance::new(Address::new(host, 8080));
     mark("move").stamp(&mut instance.metadata);
-    InstanceCopy { key: ServiceKey::new(namespace, service), mark: mark("move"), instance }
+    InstanceCopy::new(ServiceKey::new(namespace, service), mark("move"), instance)
 }
 
 async fn put(destination: &NacosDestination, copy: &InstanceCopy) -> Result<Written, WriteError> {

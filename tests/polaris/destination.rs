@@ -20,7 +20,7 @@ async fn the_suite() {
 fn copy(service: &str, host: &str) -> InstanceCopy {
     let mut instance = Instance::new(Address::new(host, 8080));
     mark("move").stamp(&mut instance.metadata);
-    InstanceCopy { key: ServiceKey::new("prod", service), mark: mark("move"), instance }
+    InstanceCopy::new(ServiceKey::new("prod", service), mark("move"), instance)
 }
 
 fn destination(server: &PolarisStandIn, token: Option<&str>) -> PolarisDestination {

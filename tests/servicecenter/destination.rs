@@ -28,7 +28,7 @@ fn copy(service: &str, pairs: &[(&str, &str)]) -> InstanceCopy {
     let mut instance = Instance::new(Address::new("10.0.0.1", 80));
     instance.metadata.extend(pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
     mark("move").stamp(&mut instance.metadata);
-    InstanceCopy { key: ServiceKey::new("shop", service), mark: mark("move"), instance }
+    InstanceCopy::new(ServiceKey::new("shop", service), mark("move"), instance)
 }
 
 async fn put(destination: &dyn Destination, copy: &InstanceCopy) -> Result<Written, WriteError> {

@@ -59,7 +59,7 @@ async fn the_suite_on_an_old_server_where_names_tell_the_layout() {
 fn copy(service: &str) -> InstanceCopy {
     let mut instance = Instance::new(Address::new("10.0.0.1", 80));
     mark("move").stamp(&mut instance.metadata);
-    InstanceCopy { key: ServiceKey::new("default", service), mark: mark("move"), instance }
+    InstanceCopy::new(ServiceKey::new("default", service), mark("move"), instance)
 }
 
 async fn put(destination: &dyn Destination, copy: &InstanceCopy) -> Result<Written, WriteError> {

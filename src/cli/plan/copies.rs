@@ -10,6 +10,14 @@ use crate::cli::why::copies::differences;
 use crate::model::ServiceKey;
 use crate::reconcile::{CopyFlow, CopyState, CopyView, LeftCopies, Operation, ServiceView};
 
+/// What stays as it is and is told, with the signs of it.
+const SIGNS: [(CopyState, char); 4] = [
+    (CopyState::Held, 'h'),
+    (CopyState::HandedOver, '>'),
+    (CopyState::Conflict, '!'),
+    (CopyState::Disputed, '='),
+];
+
 /// One direction's plan: each service for which there is something to say.
 pub(in crate::cli) struct CopyPlan {
     pub(in crate::cli) task: String,
@@ -43,10 +51,8 @@ pub(in crate::cli) fn look(flow: &CopyFlow, selection: &Selection) -> CopyPlan {
 }
 
 fn says_something(view: &ServiceView) -> bool {
-    let told = |copy: &CopyView| {
-        copy.operation().is_some()
-            || matches!(copy.state, CopyState::Held | CopyState::Conflict | CopyState::Disputed)
-    };
+    let told =
+        |copy: &CopyView| copy.operation().is_some() || SIGNS.iter().any(|(state, _)| *state == copy.state);
     view.unread || view.waiting.is_some() || view.copies.iter().any(told)
 }
 
@@ -118,8 +124,7 @@ fn lines(view: &ServiceView) -> Vec<String> {
             None => format!("{before}{line}"),
         });
     }
-    let told = [(CopyState::Held, 'h'), (CopyState::Conflict, '!'), (CopyState::Disputed, '=')];
-    for (state, sign) in told {
+    for (state, sign) in SIGNS {
         lines.extend(view.those(state).map(|copy| format!("{sign} copy {}: {}", copy.address, copy.reason)));
     }
     lines
@@ -156,6 +161,7 @@ fn service_json(key: &ServiceKey, view: &ServiceView, to: &str) -> Value {
         "changes": changes.collect::<Vec<_>>(),
         "withheld": withheld.collect::<Vec<_>>(),
         "held": told(CopyState::Held),
+        "handed_over": told(CopyState::HandedOver),
         "conflicts": told(CopyState::Conflict),
         "kept": told(CopyState::Disputed),
         "waiting": view.waiting.iter().map(|reason| json!({ "object": to, "reason": reason })).collect::<Vec<_>>(),

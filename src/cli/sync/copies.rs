@@ -15,6 +15,8 @@ pub(super) struct Passed {
     pub(super) services: usize,
     pub(super) changes: usize,
     pub(super) withheld: usize,
+    /// Services of which copies stay until another direction's stand.
+    pub(super) handed_over: Vec<ServiceKey>,
     /// What failed, is held or stands in the way, a line each.
     pub(super) complaints: Vec<String>,
 }
@@ -35,6 +37,7 @@ pub(super) async fn sync(flow: &CopyFlow, selection: &Selection, at_work: bool) 
     for (view, key, outcome) in &turns {
         passed.changes += outcome.changes;
         passed.withheld += outcome.look.withheld.len();
+        passed.handed_over.extend(view.those(CopyState::HandedOver).next().map(|_| key.clone()));
         let failure = outcome.failure.as_ref().map(|(message, _)| message.as_str());
         passed.complaints.extend(complaints(view, key, to, failure));
     }
@@ -51,6 +54,23 @@ pub(super) async fn sync(flow: &CopyFlow, selection: &Selection, at_work: bool) 
             lives.as_secs()
         )
     }));
+    passed
+}
+
+/// Removes what has been handed over, now that every direction has had its pass.
+pub(super) async fn finish(flow: &CopyFlow, keys: Vec<ServiceKey>) -> Passed {
+    let (mut passed, to) = (Passed::default(), flow.way.written());
+    for key in keys {
+        let outcome = flow.carry_out(&key, Removals::Now).await;
+        passed.changes += outcome.changes;
+        let failure = outcome.failure.iter().map(|(message, _)| format!("failed: {key}: {message}"));
+        passed.complaints.extend(failure);
+        let view = flow.explained(&key, &outcome);
+        let stays = view.those(CopyState::HandedOver);
+        passed
+            .complaints
+            .extend(stays.map(|copy| format!("held: {key}: copy {} in {to}: {}", copy.address, copy.reason)));
+    }
     passed
 }
 

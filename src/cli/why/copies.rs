@@ -62,6 +62,7 @@ fn word(state: CopyState) -> &'static str {
         CopyState::Disputed => "disputed",
         CopyState::Unwanted => "to go",
         CopyState::Held => "held",
+        CopyState::HandedOver => "handed on",
         CopyState::Conflict => "conflict",
         CopyState::Native | CopyState::NativeThere => "native",
         CopyState::Foreign => "foreign",

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
+use super::siblings::Writers;
 use crate::config;
 use crate::guard::Time;
 use crate::model::{Address, ServiceKey, Snapshot};
@@ -28,10 +29,11 @@ pub struct DestinationHandle {
     /// Whose copies are kept alive: the deployment, and its running tasks.
     owner: String,
     tasks: Mutex<BTreeSet<String>>,
+    pub(super) writers: Writers,
     pending: Mutex<Pending>,
     /// When which copy is renewed; none where they need no renewal.
     keeper: Option<Mutex<Keeper>>,
-    losses: Mutex<Vec<mpsc::UnboundedSender<ServiceKey>>>,
+    wakes: Mutex<Vec<mpsc::UnboundedSender<ServiceKey>>>,
     /// Why the last renewals failed.
     trouble: Mutex<Option<String>>,
 }
@@ -63,9 +65,10 @@ impl DestinationHandle {
             allowed: registry.namespaces.iter().cloned().collect(),
             owner: owner.to_owned(),
             tasks: Mutex::default(),
+            writers: Writers::default(),
             pending: Mutex::default(),
             keeper,
-            losses: Mutex::default(),
+            wakes: Mutex::default(),
             trouble: Mutex::default(),
         })
     }
@@ -95,10 +98,11 @@ impl DestinationHandle {
         lock(&self.tasks).insert(task.to_owned());
     }
 
-    /// Services in which a copy was found lost that is still shown.
-    pub(super) fn losses(&self) -> mpsc::UnboundedReceiver<ServiceKey> {
+    /// Services that a task has to look at though neither registry shows anything new: a copy was found lost that is still shown, or
+    /// another task hands one over.
+    pub(super) fn wakes(&self) -> mpsc::UnboundedReceiver<ServiceKey> {
         let (sender, receiver) = mpsc::unbounded_channel();
-        lock(&self.losses).push(sender);
+        lock(&self.wakes).push(sender);
         receiver
     }
 
@@ -196,7 +200,7 @@ impl DestinationHandle {
         let is_ours = |mark: &Mark| mark.owner == self.owner && tasks.contains(&mark.task);
         let copies = snapshot.copies.values().flatten().filter_map(|copy| {
             let mark = Mark::read(&copy.metadata).filter(is_ours)?;
-            Some(InstanceCopy { key: key.clone(), mark, instance: copy.clone() })
+            Some(InstanceCopy::new(key.clone(), mark, copy.clone()))
         });
         copies.collect()
     }
@@ -238,7 +242,12 @@ impl DestinationHandle {
             "the registry has lost a copy: it is put again"
         );
         lock(&self.pending).lost(self.shown.time(), copy, self.form.as_ref());
-        lock(&self.losses).retain(|told| told.send(copy.key.clone()).is_ok());
+        self.tell(&copy.key);
+    }
+
+    /// Has every task look at a service.
+    pub(super) fn tell(&self, key: &ServiceKey) {
+        lock(&self.wakes).retain(|told| told.send(key.clone()).is_ok());
     }
 
     fn note_trouble(&self, failure: Option<String>) {

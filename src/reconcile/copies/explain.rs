@@ -41,6 +41,8 @@ pub enum CopyState {
     Unwanted,
     /// The copy is to go, and the guard keeps it.
     Held,
+    /// The copy is to go as soon as that of another task stands, which carries the instance.
+    HandedOver,
     /// Somebody else's entry stands where the copy would.
     Conflict,
     /// Native at both ends.
@@ -169,15 +171,18 @@ impl Scene<'_> {
     fn state(&self, address: &Address, outcome: Outcome) -> CopyState {
         let is_changed = self.change(address).is_some();
         match outcome {
-            Outcome::Carry | Outcome::Maintain if is_changed && self.taken.contains(address) => {
+            Outcome::Carry | Outcome::TakeOver | Outcome::Maintain
+                if is_changed && self.taken.contains(address) =>
+            {
                 CopyState::Conflict
             }
-            Outcome::Carry => CopyState::Missing,
+            Outcome::Carry | Outcome::TakeOver => CopyState::Missing,
             Outcome::Maintain if !is_changed => CopyState::Present,
             Outcome::Maintain if self.look.changed.contains(address) => CopyState::Disputed,
             Outcome::Maintain => CopyState::Differs,
             Outcome::Retire if self.held(address).is_some() => CopyState::Held,
             Outcome::Retire | Outcome::GiveWay | Outcome::YieldToOther => CopyState::Unwanted,
+            Outcome::HandOver => CopyState::HandedOver,
             Outcome::LeftToOther => CopyState::Conflict,
             Outcome::OfOthers => CopyState::Foreign,
             Outcome::NativeAtBoth => CopyState::Native,
@@ -240,7 +245,7 @@ impl Scene<'_> {
     fn reason(&self, address: &Address, outcome: Outcome, state: CopyState) -> String {
         let Self { from, to, .. } = self;
         match (outcome, state) {
-            (Outcome::Carry | Outcome::Maintain, CopyState::Conflict) => {
+            (Outcome::Carry | Outcome::TakeOver | Outcome::Maintain, CopyState::Conflict) => {
                 format!("an entry that is not ours stands where the copy would, and {to} had not shown it before")
             }
             (Outcome::Carry, _) => format!("native in {from}, and no copy stands in {to}"),
@@ -259,8 +264,14 @@ impl Scene<'_> {
                 format!("native in {to} and not in {from}: nothing is written, and nothing will be removed")
             }
             (Outcome::Retire, _) => self.why_it_goes(address),
+            (Outcome::HandOver, _) => {
+                format!("{from} does not show it any more, and another task carries it: it stays until that task's copy stands")
+            }
+            (Outcome::TakeOver, _) => {
+                format!("native in {from}, and {}, which gives it up, stands in {to}: ours takes its place", self.other(address))
+            }
             (Outcome::YieldToOther, _) => {
-                format!("{} stands there too and comes first, so ours goes", self.other(address))
+                format!("{} stands there too and stays, so ours goes", self.other(address))
             }
             (Outcome::LeftToOther, _) => format!("{} stands where ours would, and is left alone", self.other(address)),
             (Outcome::OfOthers, _) => format!("{} stands there; {from} doesn't show it", self.other(address)),

@@ -14,6 +14,7 @@
 mod destination;
 mod explain;
 mod interest;
+mod siblings;
 mod state;
 mod status;
 mod turns;
@@ -94,7 +95,7 @@ impl CopyFlow {
         let task = way.task().name.clone();
         destination.keep_copies_of(&task);
         let mark = Mark { origin: way.read().to_owned(), owner: shared.owner.clone(), task };
-        Arc::new(Self {
+        let flow = Arc::new(Self {
             way,
             source,
             destination,
@@ -108,7 +109,9 @@ impl CopyFlow {
             metrics: shared.metrics.clone(),
             audit_interval: shared.audit_interval,
             changes: AtomicU64::new(0),
-        })
+        });
+        flow.destination.writers.add(&flow);
+        flow
     }
 
     /// The mark of its copies.
@@ -136,7 +139,7 @@ impl CopyFlow {
         mut written: mpsc::UnboundedReceiver<SourceEvent>,
         stop: &CancellationToken,
     ) {
-        let mut losses = self.destination.losses();
+        let mut wakes = self.destination.wakes();
         let mut audits = interval(self.audit_interval.unwrap_or(Duration::from_secs(1)));
         audits.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -144,7 +147,7 @@ impl CopyFlow {
                 () = stop.cancelled() => break self.queue.close(),
                 Some(event) = read.recv() => self.on_read(&event),
                 Some(event) = written.recv() => self.on_written(event),
-                Some(key) = losses.recv() => self.queue.wake(key, Instant::now()),
+                Some(key) = wakes.recv() => self.queue.wake(key, Instant::now()),
                 _ = audits.tick(), if self.audit_interval.is_some() => self.wake_all(),
             }
         }
@@ -302,8 +305,7 @@ impl CopyFlow {
         for key in self.all_keys() {
             let Some(standing) = self.destination.standing(&key) else { continue };
             let removal = |copy: &Instance| {
-                let (mark, instance) = (self.mark.clone(), copy.clone());
-                Change::Remove(InstanceCopy { key: key.clone(), mark, instance })
+                Change::Remove(InstanceCopy::new(key.clone(), self.mark.clone(), copy.clone()))
             };
             let removals: Vec<Change> = self.our_copies(&standing).map(removal).collect();
             if !removals.is_empty() {

@@ -100,6 +100,7 @@ fn stands(outcomes: &BTreeMap<Address, Outcome>, address: &Address) -> bool {
 
 /// How many copies a service has.
 fn copies(status: &CopyStatus) -> usize {
-    let stands = |outcome: &&Outcome| matches!(outcome, Outcome::Maintain | Outcome::Retire);
+    let stands =
+        |outcome: &&Outcome| matches!(outcome, Outcome::Maintain | Outcome::Retire | Outcome::HandOver);
     status.outcomes.values().filter(stands).count()
 }

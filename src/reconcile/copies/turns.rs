@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use causeway_gateways::Retry;
 use tokio::time::Instant;
@@ -20,6 +21,8 @@ use crate::sync::{Inputs, Outcome, Turn, turn};
 
 /// How often one turn looks anew after it wrote. More means that somebody writes against us.
 const ROUNDS: usize = 3;
+/// How soon what is handed over is looked at again: whoever was to take it may not want it any more.
+const HANDING_OVER: Duration = Duration::from_secs(1);
 
 /// What is seen of one service, and what follows.
 #[derive(Clone, Debug, Default)]
@@ -68,6 +71,7 @@ impl CopyFlow {
             self.metrics.propagation.get_or_create(&label).observe(arrived.elapsed().as_secs_f64());
         }
         self.report(key, &outcome);
+        self.tell_heirs(key, &outcome);
         let later = self.due_by_itself(key, &outcome);
         if let Some(at) = self.keys.settle(key, outcome, self.audit_interval, later) {
             self.queue.wake(key.clone(), at);
@@ -79,11 +83,22 @@ impl CopyFlow {
         let held = outcome.look.turn.held.iter().filter_map(|held| held.held.until);
         let held = held.map(|time| self.source.instant_of(time));
         let pending = self.destination.pending_until(key);
-        held.chain(pending.map(|time| self.destination.shown.instant_of(time))).collect()
+        let handed_over = outcome.look.turn.hands_over().next().map(|_| Instant::now() + HANDING_OVER);
+        held.chain(pending.map(|time| self.destination.shown.instant_of(time))).chain(handed_over).collect()
+    }
+
+    /// Has the other tasks look at a service of which something is handed over, once.
+    fn tell_heirs(&self, key: &ServiceKey, outcome: &CopyOutcome) {
+        let before = self.keys.status_of(key).outcomes;
+        let mut handed_over = outcome.look.turn.hands_over();
+        if handed_over.any(|address| before.get(address) != Some(&Outcome::HandOver)) {
+            self.destination.tell(key);
+        }
     }
 
     /// Looks and writes until nothing is left that may be done now.
     pub async fn carry_out(&self, key: &ServiceKey, removals: Removals) -> CopyOutcome {
+        let _turn = self.destination.writers.turn(key).await;
         let mut outcome = CopyOutcome::default();
         for _ in 0..ROUNDS {
             outcome.look = self.look(key);
@@ -125,6 +140,7 @@ impl CopyFlow {
             destination: Some(&standing),
             key,
             form: self.destination.form.as_ref(),
+            siblings: &self.destination.writers.beside(self, key, &standing),
             guard: &self.source.guard(),
             hold: entry.map_or(self.way.task().hold, |entry| entry.hold),
             now: self.source.time(),

@@ -157,8 +157,7 @@ impl Search<'_> {
         for snapshot in readings.map(|reading| reading.snapshot) {
             for entry in snapshot.copies.values().flatten() {
                 let Some((mark, reason)) = self.leaver(&snapshot.key, entry) else { continue };
-                let copy =
-                    InstanceCopy { key: snapshot.key.clone(), mark: mark.clone(), instance: entry.clone() };
+                let copy = InstanceCopy::new(snapshot.key.clone(), mark.clone(), entry.clone());
                 found.entry((mark, reason)).or_default().entry(snapshot.key.clone()).or_default().push(copy);
             }
         }

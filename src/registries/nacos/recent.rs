@@ -1,7 +1,8 @@
 //! What was written lately, since the server shows it only after a moment. Pure.
 //!
 //! Nacos gathers changes for half a second before any list shows them. What was written within that time counts for more
-//! than what is shown, unless that is somebody else's: nobody writes over a native entry or another's copy.
+//! than what is shown, unless that is somebody else's: nobody writes over a native entry, nor over another's copy unless that one's
+//! task gives it up.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,7 +21,7 @@ const REMEMBERED_FOR: Duration = Duration::from_secs(3600);
 /// What stands at an address.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Standing {
-    /// There is a native entry, or a copy of somebody else.
+    /// There is a native entry, or a copy of somebody who does not give way.
     pub(super) taken: bool,
     /// The copy with the mark that was asked for.
     pub(super) ours: Option<Instance>,
@@ -48,10 +49,15 @@ impl Recent {
         let here = shown.iter().filter(|entry| entry.address == copy.instance.address);
         let (ours, others): (Vec<&Instance>, Vec<&Instance>) =
             here.partition(|entry| copy.mark.owns(&copy.key, entry));
-        let mut standing = Standing { taken: !others.is_empty(), ours: ours.first().copied().cloned() };
+        let taken = others.into_iter().any(|entry| copy.is_hindered_by(entry));
+        let mut standing = Standing { taken, ours: ours.first().copied().cloned() };
         if let Some(last) = self.of(copy).filter(|last| now < last.at + SETTLED_AFTER) {
             match &last.form {
-                Some(_) if !last.is_of(&copy.mark) => standing.taken = true,
+                // An address is one slot: what is still shown of ours is gone.
+                Some(_) if !last.is_of(&copy.mark) => {
+                    standing.ours = None;
+                    standing.taken |= !copy.succeeded().any(|mark| last.is_of(&mark));
+                }
                 // Somebody who isn't shown beside it may have taken its place.
                 Some(_) if standing.taken => {}
                 form if last.is_of(&copy.mark) => standing.ours.clone_from(form),
@@ -151,6 +157,22 @@ mod tests {
         let later = now + SETTLED_AFTER;
         let shown = recent.standing(&copy, std::slice::from_ref(&copy.instance), later);
         assert_eq!(shown, stands(Some(copy.instance.clone())), "somebody has put it again");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_copy_stands_in_the_place_of_one_that_is_given_up() {
+        let (old, new, now) = (copy_of("move"), copy_of("other").in_place_of("move"), Instant::now());
+        let mut recent = Recent::default();
+        recent.put(&old, old.instance.clone(), None, now);
+        assert_eq!(recent.standing(&new, &[], now), stands(None), "not shown yet, and no hindrance");
+        assert_eq!(recent.standing(&new, std::slice::from_ref(&old.instance), now), stands(None));
+        recent.put(&new, new.instance.clone(), None, now);
+        let still_shown = recent.standing(&old, std::slice::from_ref(&old.instance), now);
+        assert_eq!(
+            still_shown,
+            Standing { taken: true, ours: None },
+            "to remove it would remove the new one"
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -261,6 +261,11 @@ impl Destination for NacosDestination {
         as_shown(copy, self.lease())
     }
 
+    /// One slot for each host and port, whoever registers over HTTP.
+    fn holds_one(&self) -> bool {
+        true
+    }
+
     fn width(&self) -> usize {
         WIDTH
     }

@@ -95,8 +95,7 @@ fn numbered(batch: &[Numbered<'_>], outcomes: Vec<Wrote>) -> impl Iterator<Item 
 fn is_taken(standing: &Snapshot, copy: &InstanceCopy) -> bool {
     let address = &copy.instance.address;
     let mut copies = standing.copies.get(address).into_iter().flatten();
-    let is_others = |entry: &Instance| !copy.mark.owns(&copy.key, entry);
-    standing.is_native(address) || copies.any(is_others)
+    standing.is_native(address) || copies.any(|entry| copy.is_hindered_by(entry))
 }
 
 /// Creates the service, and its namespace before it. That there is one already is fine.

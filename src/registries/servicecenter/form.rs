@@ -26,7 +26,7 @@ const NO_PLACE: &str = "default";
 /// # Errors
 /// Why service-center can't hold it.
 pub(super) fn form(copy: &InstanceCopy) -> Result<Described, String> {
-    let InstanceCopy { key, mark, instance } = copy;
+    let InstanceCopy { key, mark, instance, .. } = copy;
     check_names(key)?;
     let form = Described {
         instance_id: mark.id(key, &instance.address),

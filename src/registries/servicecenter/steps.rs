@@ -5,7 +5,6 @@ use super::form::{are_of_one_kind, stand_in};
 use super::instance::Entry;
 use crate::model::Metadata;
 use crate::registries::{Change, InstanceCopy};
-use crate::sync::Holder;
 
 /// One request.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,7 +53,7 @@ pub(super) fn registered(
     ours.into_iter().find(|entry| are_of_one_kind(entry, form)).map(Registered::of)
 }
 
-/// The copy's own entries, and whether others stand beside them.
+/// The copy's own entries, and whether others stand in its way.
 fn at_address<'a>(copy: &InstanceCopy, standing: &'a [Described]) -> (Vec<&'a Described>, bool) {
     let (mut ours, mut others) = (Vec::new(), false);
     for described in standing {
@@ -62,10 +61,10 @@ fn at_address<'a>(copy: &InstanceCopy, standing: &'a [Described]) -> (Vec<&'a De
         if shown.address != copy.instance.address {
             continue;
         }
-        match copy.mark.holder(&copy.key, &shown) {
-            Holder::Ours => ours.push(described),
-            _ => others = true,
+        if copy.mark.owns(&copy.key, &shown) {
+            ours.push(described);
         }
+        others |= copy.is_hindered_by(&shown);
     }
     (ours, others)
 }
@@ -203,6 +202,13 @@ mod tests {
             let own = Step::Deregister(Registered::of(&there));
             assert_eq!(remove(&ours, &[other, there.clone()]), Some(vec![own]));
         }
+        let successor = ours.clone().in_place_of("another");
+        let given_up = standing(&copy_of("another", &[]));
+        assert_eq!(
+            put(&successor, std::slice::from_ref(&given_up)),
+            Some(vec![Step::Register(form(&ours).unwrap())])
+        );
+        assert_eq!(put(&successor, &[given_up, native("10.0.0.1")]), None);
         let restored = Step::SetProperties(Registered::of(&bare), there.properties);
         assert_eq!(put(&ours, &[bare]), Some(vec![restored]), "known by its id");
     }

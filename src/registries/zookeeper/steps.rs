@@ -47,7 +47,7 @@ pub(super) fn steps(change: &Change, node: &Node, standing: &[Standing], session
     }
 }
 
-/// The copy's own nodes, and whether others stand beside them.
+/// The copy's own nodes, and whether others stand in its way.
 fn at_address<'a>(copy: &InstanceCopy, node: &Node, standing: &'a [Standing]) -> (Vec<&'a Standing>, bool) {
     let stands_there = |it: &&Standing| {
         it.name == node.name
@@ -57,7 +57,8 @@ fn at_address<'a>(copy: &InstanceCopy, node: &Node, standing: &'a [Standing]) ->
     let is_ours =
         |it: &&Standing| it.instance.as_ref().is_none_or(|instance| copy.mark.owns(&copy.key, instance));
     let (ours, others): (Vec<_>, Vec<_>) = standing.iter().filter(stands_there).partition(is_ours);
-    (ours, !others.is_empty())
+    let hinder = |it: &&Standing| it.instance.as_ref().is_some_and(|instance| copy.is_hindered_by(instance));
+    (ours, others.iter().any(hinder))
 }
 
 fn put(node: &Node, ours: &[&Standing], session: i64) -> Vec<Step> {
@@ -173,6 +174,20 @@ mod tests {
                 assert_eq!(removed, Some(vec![Step::Delete(vec![of(&node)])]));
             }
         }
+    }
+
+    #[test]
+    fn a_copy_is_put_beside_one_that_is_given_up() {
+        let forms = forms(ZookeeperLayout::Curator);
+        let ours = copy_of("move", "orders", &[]).in_place_of("another");
+        let node = forms.node(&ours).unwrap();
+        let given_up = standing(&forms.node(&copy_of("another", "orders", &[])).unwrap(), 1);
+        assert_eq!(
+            put(&ours, &node, std::slice::from_ref(&given_up)),
+            Some(vec![Step::Replace(vec![], node.clone())])
+        );
+        let third = standing(&forms.node(&copy_of("a-third", "orders", &[])).unwrap(), 1);
+        assert_eq!(put(&ours, &node, &[given_up, third]), None);
     }
 
     #[test]

@@ -64,7 +64,7 @@ impl Writer {
     pub fn copy_of(&self, mark: &Mark, host: &str) -> InstanceCopy {
         let mut instance = Instance::new(Address::new(host, 8080));
         mark.stamp(&mut instance.metadata);
-        InstanceCopy { key: self.key.clone(), mark: mark.clone(), instance }
+        InstanceCopy::new(self.key.clone(), mark.clone(), instance)
     }
 
     pub async fn put(&self, copy: &InstanceCopy) -> Written {

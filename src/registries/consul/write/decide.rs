@@ -45,11 +45,11 @@ fn put(change: usize, copy: &InstanceCopy, standing: &[Standing]) -> Decision {
     let form = Form::of(copy);
     let in_place = |entry: &&Standing| entry.id == form.id && entry.node == form.node.name;
     let mut there = standing.iter().filter(|entry| is_at(entry, copy) || in_place(entry));
-    if there.any(|entry| !is_ours(entry, copy)) {
+    if there.any(|entry| copy.is_hindered_by(&entry.instance)) {
         return Decision::Taken;
     }
-    let doubles: Vec<&Standing> =
-        standing.iter().filter(|entry| is_at(entry, copy) && !in_place(entry)).collect();
+    let is_double = |entry: &&Standing| is_at(entry, copy) && is_ours(entry, copy) && !in_place(entry);
+    let doubles: Vec<&Standing> = standing.iter().filter(is_double).collect();
     let set = form.set(standing.iter().find(in_place));
     Decision::Work(Work { needs_node: true, ..work(change, form.node, copy, &doubles, set) })
 }
@@ -139,5 +139,14 @@ mod tests {
             assert_eq!(decided(&put, &all), when_put, "{all:?}");
             assert_eq!(decided(&remove, &all), when_removed, "{all:?}");
         }
+    }
+
+    #[test]
+    fn a_copy_is_put_beside_one_that_is_given_up() {
+        let given_up = standing(&copy("other", "10.0.0.1"));
+        let put = |task: &str| Change::Put(copy("move", "10.0.0.1").in_place_of(task));
+        assert_eq!(decided(&put("other"), std::slice::from_ref(&given_up)), "set", "its own task removes it");
+        assert_eq!(decided(&put("a-third"), std::slice::from_ref(&given_up)), "taken");
+        assert_eq!(decided(&put("other"), &[given_up, native("10.0.0.1")]), "taken");
     }
 }

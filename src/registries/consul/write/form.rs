@@ -39,7 +39,7 @@ pub(super) struct Form {
 
 impl Form {
     pub(super) fn of(copy: &InstanceCopy) -> Self {
-        let InstanceCopy { key, mark, instance } = copy;
+        let InstanceCopy { key, mark, instance, .. } = copy;
         let Instance { address, weight, healthy, metadata, .. } = instance;
         let (tags, pairs): (Vec<_>, Vec<_>) = metadata.iter().partition(|(key, value)| is_tag(key, value));
         let (meta, left_out) = held(pairs);

@@ -35,7 +35,7 @@ pub(super) struct Form {
 
 impl Form {
     pub(super) fn of(copy: &InstanceCopy) -> Self {
-        let InstanceCopy { key, mark, instance } = copy;
+        let InstanceCopy { key, mark, instance, .. } = copy;
         let port = Some(instance.address.port).filter(|port| *port > 0);
         let attribute = |name: &str| instance.attributes.get(name);
         let only_secure = attribute("protocol").is_some_and(|protocol| protocol == "https");

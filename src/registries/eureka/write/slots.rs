@@ -45,7 +45,7 @@ impl Slots<'_> {
         listed: &[InstanceInfo],
     ) -> Result<Written, EurekaError> {
         let (form, address) = (Form::of(copy), &copy.instance.address);
-        if listed.iter().any(|info| is_at(info, address) && !is_ours(info, copy)) {
+        if listed.iter().any(|info| is_at(info, address) && is_in_the_way(info, copy)) {
             return Ok(Written::Taken);
         }
         let mut standing = self.find(&form.path()).await?;
@@ -140,6 +140,10 @@ fn is_at(info: &InstanceInfo, address: &Address) -> bool {
 
 fn is_ours(info: &InstanceInfo, copy: &InstanceCopy) -> bool {
     copy.mark.owns(&copy.key, &to_instance(info.clone()))
+}
+
+fn is_in_the_way(info: &InstanceInfo, copy: &InstanceCopy) -> bool {
+    copy.is_hindered_by(&to_instance(info.clone()))
 }
 
 fn shows(info: &InstanceInfo, form: &Form) -> bool {
