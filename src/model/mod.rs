@@ -5,7 +5,9 @@
 //! ```
 
 mod address;
+pub mod dubbo;
 pub mod escape;
+pub mod group;
 mod instance;
 mod key;
 pub mod marks;

@@ -1,6 +1,7 @@
 //! Forms of what is carried from registry to registry.
 
 use super::Form;
+use crate::model::dubbo;
 
 /// A Nacos group, as it is written before `__` in a service's name.
 pub(crate) enum NacosGroup {}
@@ -21,6 +22,12 @@ impl Form for NacosGroup {
         if text.contains("__") || text.ends_with('_') {
             return Err(
                 "can't be told from the name behind it: `group__service` has `__` between the two".to_owned()
+            );
+        }
+        if text.starts_with(dubbo::PROVIDERS) {
+            return Err(
+                "begins as the names of Dubbo's interfaces do, which would be taken to be in no group"
+                    .to_owned(),
             );
         }
         Ok(text.to_owned())
@@ -58,7 +65,7 @@ mod tests {
         for good in ["TRADE", "DEFAULT_GROUP", "a-b.c:d", "_a"] {
             assert_eq!(NacosGroup::parse(good).as_deref(), Ok(good));
         }
-        for bad in ["", "a b", "a@@b", "空", "a__b", "a_"] {
+        for bad in ["", "a b", "a@@b", "空", "a__b", "a_", "providers:a"] {
             assert!(NacosGroup::parse(bad).is_err(), "{bad}");
         }
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::info::Host;
 use crate::config;
-use crate::model::Instance;
+use crate::model::{Instance, dubbo};
 use crate::registries::InstanceCopy;
 
 /// The cluster of an instance that names none.
@@ -18,11 +18,6 @@ const MOST_WEIGHT: f64 = 10_000.0;
 const BEAT_INTERVAL: &str = "preserved.heart.beat.interval";
 const BEAT_TIMEOUT: &str = "preserved.heart.beat.timeout";
 const DELETE_TIMEOUT: &str = "preserved.ip.delete.timeout";
-
-/// Between a group and the name of a service, as our keys have both.
-const GROUP_SEPARATOR: &str = "__";
-/// What the names of Dubbo's interfaces begin with.
-const DUBBO_PROVIDERS: &str = "providers:";
 
 /// How copies live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +59,7 @@ pub(super) fn host(copy: &InstanceCopy, lease: &Lease) -> Host {
     let text = |text: &String| Value::String(text.clone());
     let mut metadata: BTreeMap<String, Value> =
         instance.metadata.iter().map(|(key, value)| (key.clone(), text(value))).collect();
-    for (key, value) in dubbo(copy) {
+    for (key, value) in of_dubbo(copy) {
         metadata.entry(key.to_owned()).or_insert(Value::String(value));
     }
     for (key, time) in lease.metadata() {
@@ -85,11 +80,9 @@ pub(super) fn host(copy: &InstanceCopy, lease: &Lease) -> Host {
 
 /// What Dubbo's own Nacos registry makes a provider's URL of (`NacosRegistry.buildURL`, Dubbo 3.3.2), where the service is an
 /// interface of Dubbo's. Other registries have it in the URL itself.
-fn dubbo(copy: &InstanceCopy) -> Vec<(&'static str, String)> {
-    let service = copy.key.service.as_str();
-    let in_group = service.split_once(GROUP_SEPARATOR).map_or(service, |(_, service)| service);
-    let rest = [service, in_group].into_iter().find_map(|name| name.strip_prefix(DUBBO_PROVIDERS));
-    let Some(interface) = rest.and_then(|rest| rest.split(':').next()) else { return Vec::new() };
+fn of_dubbo(copy: &InstanceCopy) -> Vec<(&'static str, String)> {
+    let service = dubbo::of_nacos(&copy.key.service);
+    let Some(interface) = dubbo::interface(&service) else { return Vec::new() };
     let attribute = |key: &str| copy.instance.attributes.get(key).cloned();
     vec![
         ("protocol", attribute("protocol").unwrap_or_else(|| "dubbo".to_owned())),
@@ -149,6 +142,8 @@ mod tests {
         let others = [("protocol", "tri"), ("path", "api/lab.Hello")];
         assert_eq!(shown(&format!("TRADE__{service}"), &others), ["tri", "api/lab.Hello", "providers"]);
         assert_eq!(shown("orders", &others), ["", "", ""]);
+        let nested = shown("providers:lab.Outer___Inner::", &[]);
+        assert_eq!(nested, ["dubbo", "lab.Outer$Inner", "providers"], "its path is the class");
     }
 
     #[test]

@@ -2,13 +2,14 @@
 
 use std::fmt;
 
+use crate::model::group;
+
 /// The group of a bare service name.
 pub(super) const DEFAULT_GROUP: &str = "DEFAULT_GROUP";
 /// How the default namespace is written in our keys.
 const DEFAULT_KEY: &str = "empty_ns";
 /// Its id in Nacos. Over gRPC the empty id is another namespace; over HTTP it is the same one.
 const DEFAULT_ID: &str = "public";
-const SEPARATOR: &str = "__";
 
 /// A namespace by our name and by Nacos' id.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,7 +49,7 @@ impl ServiceName {
 
     /// From our key: the inverse of [`ServiceName::to_key`].
     pub(super) fn of_key(key: &str) -> Self {
-        match key.split_once(SEPARATOR) {
+        match group::split(key) {
             Some((group, name)) if !group.is_empty() => {
                 Self { group: group.to_owned(), name: name.to_owned() }
             }
@@ -58,10 +59,10 @@ impl ServiceName {
 
     /// `name` in the default group, otherwise `group__name`; also for a name that would read as the latter.
     pub(super) fn to_key(&self) -> String {
-        if self.group == DEFAULT_GROUP && !self.name.contains(SEPARATOR) {
+        if self.group == DEFAULT_GROUP && group::split(&self.name).is_none() {
             self.name.clone()
         } else {
-            format!("{}{SEPARATOR}{}", self.group, self.name)
+            format!("{}{}{}", self.group, group::SEPARATOR, self.name)
         }
     }
 }
@@ -75,7 +76,7 @@ impl fmt::Display for ServiceName {
 
 /// The group that every key with this beginning is in, when the beginning says so much.
 pub(super) fn group_of_prefix(prefix: &str) -> Option<&str> {
-    prefix.split_once(SEPARATOR).map(|(group, _)| group).filter(|group| !group.is_empty())
+    group::split(prefix).map(|(group, _)| group).filter(|group| !group.is_empty())
 }
 
 #[cfg(test)]
@@ -99,9 +100,16 @@ mod tests {
         assert_eq!(key("", "TRADE@@orders"), "TRADE__orders");
         assert_eq!(key("TRADE", "providers:com.foo.Bar:1.0.0:"), "TRADE__providers:com.foo.Bar:1.0.0:");
         assert_eq!(key("DEFAULT_GROUP", "a__b"), "DEFAULT_GROUP__a__b");
-        for service in
-            [("DEFAULT_GROUP", "a__b"), ("DEFAULT_GROUP", "__b"), ("TRADE", "orders"), ("DEFAULT_GROUP", "b")]
-        {
+        let nested = "providers:lab.Outer___Inner::";
+        assert_eq!(key("DEFAULT_GROUP", nested), nested, "as Dubbo names it");
+        for service in [
+            ("DEFAULT_GROUP", "a__b"),
+            ("DEFAULT_GROUP", "__b"),
+            ("TRADE", "orders"),
+            ("DEFAULT_GROUP", "b"),
+            ("DEFAULT_GROUP", nested),
+            ("TRADE", nested),
+        ] {
             let name = ServiceName::from_answer(service.0, service.1);
             assert_eq!(ServiceName::of_key(&name.to_key()), name);
         }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::config::RegistryKind;
 use crate::model::escape::{escape, unescape};
+use crate::model::{dubbo, group};
 
 /// The names of one kind of thing in one type of registry.
 #[derive(Clone, Copy, Debug)]
@@ -13,6 +14,8 @@ pub(super) struct Grammar {
     /// The most bytes that a name may have.
     pub(super) longest: usize,
     case: Case,
+    /// Whether Dubbo spells its interfaces in a way of their own there.
+    is_nacos: bool,
 }
 
 /// What a registry does to capitals.
@@ -25,13 +28,13 @@ enum Case {
 
 impl Grammar {
     const fn new(keeps: fn(&[u8], usize) -> bool, longest: usize) -> Self {
-        Self { keeps, longest, case: Case::Kept }
+        Self { keeps, longest, case: Case::Kept, is_nacos: false }
     }
 
     /// Of services. `keep_case` is that of an Eureka registry: its server has capitals only, and its source lower case otherwise.
     pub(super) fn of_services(kind: RegistryKind, keep_case: bool) -> Self {
         match kind {
-            RegistryKind::Nacos => Self::new(nacos_service, 512),
+            RegistryKind::Nacos => Self { is_nacos: true, ..Self::new(nacos_service, 512) },
             RegistryKind::Polaris => Self::new(polaris, 512),
             RegistryKind::ServiceCenter => Self::new(service_center, 128),
             RegistryKind::Eureka => {
@@ -56,12 +59,14 @@ impl Grammar {
     /// The name in words that the registry takes. Simple names stay, and no two become one but where capitals are lost.
     pub(super) fn written(&self, name: &str) -> String {
         let folded = self.folded(name);
-        if self.needs_escapes(&folded) { self.escaped(&folded) } else { folded.into_owned() }
+        let written = if self.needs_escapes(&folded) { self.escaped(&folded) } else { folded.into_owned() };
+        if self.is_nacos { dubbo::in_nacos(&written) } else { written }
     }
 
     /// The name that was written so.
     pub(super) fn read(&self, written: &str) -> String {
-        self.escaped_of(written).unwrap_or_else(|| written.to_owned())
+        let written = if self.is_nacos { dubbo::of_nacos(written) } else { written.to_owned() };
+        self.escaped_of(&written).unwrap_or(written)
     }
 
     /// The name in the capitals or small letters that the registry has.
@@ -123,15 +128,20 @@ fn node(bytes: &[u8], at: usize) -> bool {
 /// that it is in the default group would be shown without it.
 fn nacos_service(bytes: &[u8], at: usize) -> bool {
     let says_default = bytes.strip_prefix(b"DEFAULT_GROUP__");
-    if at == 0 && says_default.is_some_and(|name| !name.windows(2).any(|pair| pair == b"__")) {
+    if at == 0 && says_default.is_some_and(|name| group_of(name).is_none()) {
         return false;
     }
-    let group = bytes.windows(2).position(|pair| pair == b"__").unwrap_or(0);
+    let group = group_of(bytes).map_or(0, <[u8]>::len);
     let byte = bytes[at];
     if at < group {
         return word(byte) || b"-:.".contains(&byte);
     }
     byte.is_ascii_graphic() && byte != b'@'
+}
+
+fn group_of(name: &[u8]) -> Option<&[u8]> {
+    let (group, _) = group::split(str::from_utf8(name).ok()?)?;
+    Some(group.as_bytes())
 }
 
 fn polaris(bytes: &[u8], at: usize) -> bool {

@@ -156,7 +156,7 @@ impl Names {
     /// It can't be carried.
     pub fn there(&self, key: &ServiceKey) -> Result<ServiceKey, Unnamed> {
         let namespace = self.namespace_there(&key.namespace)?;
-        let service = self.plain.there(&self.from.services().read(&key.service))?;
+        let service = self.plain.there(&read(self.from.services(), &key.service)?)?;
         Ok(ServiceKey { namespace, service: written(self.to.services(), &service)? })
     }
 
@@ -167,7 +167,7 @@ impl Names {
     /// It can't be carried back.
     pub fn back(&self, key: &ServiceKey) -> Result<ServiceKey, Unnamed> {
         let namespace = self.namespace_back(&key.namespace)?;
-        let service = self.plain.back(&self.to.services().read(&key.service))?;
+        let service = self.plain.back(&read(self.to.services(), &key.service)?)?;
         Ok(ServiceKey { namespace, service: written(self.from.services(), &service)? })
     }
 
@@ -231,10 +231,21 @@ impl Names {
     }
 }
 
+fn read(grammar: Grammar, name: &str) -> Result<String, Unnamed> {
+    let plain = grammar.read(name);
+    match grammar.written(&plain) {
+        own if own == name => Ok(plain),
+        own => Err(Unnamed::TakenName { name: plain, of: own }),
+    }
+}
+
 fn written(grammar: Grammar, plain: &str) -> Result<String, Unnamed> {
     let name = grammar.written(plain);
     if name.len() > grammar.longest {
         return Err(Unnamed::TooLong { name, longest: grammar.longest });
     }
-    Ok(name)
+    match grammar.read(&name) {
+        own if own == grammar.folded(plain) => Ok(name),
+        own => Err(Unnamed::TakenName { name, of: own }),
+    }
 }

@@ -5,9 +5,7 @@
 
 use super::Unnamed;
 use crate::config::Rename;
-
-/// Between Nacos' group and the name of a service.
-const SEPARATOR: &str = "__";
+use crate::model::group;
 
 /// What is done to plain names between two registries.
 #[derive(Clone, Debug)]
@@ -85,12 +83,15 @@ fn replaced(pattern: &str, to: &str, name: &str) -> Option<String> {
 
 /// A name without a group in this one.
 fn grouped(name: &str, group: &str) -> String {
-    if name.contains(SEPARATOR) { name.to_owned() } else { format!("{group}{SEPARATOR}{name}") }
+    match group::split(name) {
+        Some(_) => name.to_owned(),
+        None => format!("{group}{}{name}", group::SEPARATOR),
+    }
 }
 
 /// The inverse: what has another group keeps it, and a name without any is none that [`grouped`] gives.
 fn ungrouped(name: &str, group: &str) -> Option<String> {
-    let (prefix, rest) = name.split_once(SEPARATOR)?;
-    let is_it = prefix == group && !rest.contains(SEPARATOR);
+    let (prefix, rest) = group::split(name)?;
+    let is_it = prefix == group && group::split(rest).is_none();
     Some(if is_it { rest.to_owned() } else { name.to_owned() })
 }

@@ -55,6 +55,35 @@ fn a_dubbo_interface_keeps_the_name_that_dubbo_s_own_registries_read() {
     assert_eq!(names.back(&escaped), Ok(bare));
 }
 
+/// As Dubbo's Nacos registry names them from 2.7.10 on.
+#[test]
+fn a_nested_interface_of_dubbo_s_has_a_name_of_its_own_in_a_nacos() {
+    let (zookeeper, nacos) = (RegistryKind::Zookeeper, RegistryKind::Nacos);
+    for group in [None, Some("TRADE")] {
+        let names = Names::new(words(zookeeper), words(nacos), BTreeMap::new(), group.map(str::to_owned));
+        let in_group = group.map(|group| format!("{group}__")).unwrap_or_default();
+        for (interface, there) in [
+            ("providers:lab.Outer$Inner:1.0.0:", "providers:lab.Outer___Inner:1.0.0:"),
+            ("providers:lab.Two__Words::", "providers:lab.Two__Words::"),
+        ] {
+            let (here, there) =
+                (default_of(zookeeper, interface), default_of(nacos, &format!("{in_group}{there}")));
+            assert_eq!(names.there(&here).as_ref(), Ok(&there));
+            assert_eq!(names.back(&there), Ok(here));
+        }
+    }
+    let told =
+        |from, to, service: &str| names(from, to).there(&default_of(from, service)).unwrap_err().to_string();
+    assert_eq!(
+        told(nacos, zookeeper, "providers:lab.Outer$Inner::"),
+        "the name `providers:lab.Outer$Inner::` is that of `providers:lab.Outer___Inner::` at the destination"
+    );
+    assert_eq!(
+        told(zookeeper, nacos, "providers:lab.Outer___Inner::"),
+        "the name `providers:lab.Outer___Inner::` is that of `providers:lab.Outer$Inner::` at the destination"
+    );
+}
+
 #[test]
 fn a_group_is_given_and_taken_back() {
     let names = Names::new(
@@ -292,6 +321,25 @@ proptest! {
         let there = default_of(to, &words(to).services().written(&service));
         if let Ok(here) = names.back(&there) {
             prop_assert_eq!(names.there(&here), Ok(there));
+        }
+    }
+
+    /// Nested interfaces too, but for those that Dubbo itself takes for others in a Nacos.
+    #[test]
+    fn interfaces_of_dubbo_s_lead_back(
+        from in 0..5_usize,
+        to in 0..5_usize,
+        service in "(G__|DEFAULT_GROUP__)?providers(:|_x3a)(a|[$]|_|_x5f|空){0,6}(::)?",
+        group in prop::option::of(Just("G".to_owned())),
+    ) {
+        let (from, to) = (CASED[from], CASED[to]);
+        let names = Names::new(words(from), words(to), BTreeMap::new(), group);
+        let here = default_of(from, &service);
+        if let Ok(there) = names.there(&here) {
+            prop_assert_eq!(names.back(&there), Ok(here));
+        }
+        if let Ok(here) = names.back(&default_of(to, &service)) {
+            prop_assert_eq!(names.there(&here), Ok(default_of(to, &service)));
         }
     }
 

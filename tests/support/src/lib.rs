@@ -1,6 +1,7 @@
 //! Stand-ins and real servers that tests and benchmarks run against.
 
 pub mod consul;
+pub mod dubbo;
 pub mod eureka;
 mod http;
 mod install;

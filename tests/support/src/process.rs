@@ -1,6 +1,7 @@
 //! A server as a child process: its own log, stopped by pid, never left behind.
 
 use std::fs::{self, File};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -97,6 +98,20 @@ impl ServerProcess {
         format!("{} {what}; its log ({}) ends with:\n{tail}", self.name, self.log.display()).into()
     }
 
+    /// Writes a line to the child's stdin.
+    ///
+    /// # Errors
+    /// When the child no longer reads.
+    pub fn write_line(&mut self, line: &str) -> Result<(), Failure> {
+        let stdin = self.child.stdin.as_mut().ok_or("it has no stdin")?;
+        Ok(stdin.write_all(format!("{line}\n").as_bytes())?)
+    }
+
+    /// All that the child has printed so far.
+    pub fn log(&self) -> String {
+        read(&self.log)
+    }
+
     /// The child's process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
@@ -186,6 +201,14 @@ mod tests {
         let told = never.unwrap_err().to_string();
         assert!(told.starts_with("it was not ready within 1 s; its log ("), "{told}");
         assert!(told.ends_with("ends with:\nfar from it"), "{told}");
+    }
+
+    #[tokio::test]
+    async fn a_child_is_told_and_heard() {
+        let (mut process, _home) = started("read line; echo \"got $line\"; exec sleep 60");
+        process.write_line("word").unwrap();
+        process.wait_for_log("got word", "FAILED", LIMIT).await.unwrap();
+        assert_eq!(process.log(), "got word\n");
     }
 
     /// Another server may answer on its port.

@@ -1,0 +1,6 @@
+package lab;
+
+/** What is called. */
+public interface Greeter {
+    String greet(String who);
+}

@@ -1,0 +1,47 @@
+//! Getting Dubbo: jars by Maven, our applications by javac; once per machine and version.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::install::{installed, require, run};
+use crate::process::Failure;
+
+const POM: &str = include_str!("pom.xml");
+const SOURCES: [(&str, &str); 2] =
+    [("DubboMain.java", include_str!("DubboMain.java")), ("Greeter.java", include_str!("Greeter.java"))];
+/// Raised when `pom.xml` or a source changes, so that an old installation isn't taken for this one.
+const RECIPE: u32 = 1;
+
+/// The class path of our applications; fetches and compiles them first where they are missing (ten seconds, from Maven Central).
+///
+/// # Errors
+/// When Java, javac or Maven is missing, or one of them fails.
+pub(super) fn class_path() -> Result<String, Failure> {
+    require("Dubbo", "java", "-version", "a Java 17 runtime (Debian: openjdk-17-jre-headless)")?;
+    let root = installed("dubbo", &format!("dubbo-3.3.2-r{RECIPE}"), fetch_into)?;
+    let root = root.display();
+    Ok(format!("{root}/classes:{root}/lib/*"))
+}
+
+fn fetch_into(work: &Path) -> Result<(), Failure> {
+    require("Dubbo", "javac", "-version", "a JDK 17 (Debian: openjdk-17-jdk-headless)")?;
+    require("Dubbo", "mvn", "-version", "Maven (Debian: maven)")?;
+    fs::write(work.join("pom.xml"), POM)?;
+    let mut maven = Command::new("mvn");
+    maven.args([
+        "-q",
+        "-B",
+        "dependency:copy-dependencies",
+        "-DoutputDirectory=lib",
+        "-DincludeScope=runtime",
+    ]);
+    run(maven.current_dir(work), "mvn could not fetch Dubbo 3.3.2 from Maven Central")?;
+    let mut javac = Command::new("javac");
+    javac.args(["-cp", "lib/*", "-d", "classes"]);
+    for (name, source) in SOURCES {
+        fs::write(work.join(name), source)?;
+        javac.arg(name);
+    }
+    run(javac.current_dir(work), "javac could not compile the applications of Dubbo's")
+}
