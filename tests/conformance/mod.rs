@@ -29,6 +29,9 @@ use tokio_util::sync::CancellationToken;
 
 pub use interest::Patterns;
 
+/// Far longer than anything takes to end, for a busy machine.
+const END_LIMIT: Duration = Duration::from_secs(60);
+
 /// One instance as a scenario says it; each registry writes it in its own way.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Inst {
@@ -237,8 +240,8 @@ impl Running {
     /// Stops it; no connection is left then.
     pub async fn end(self) {
         self.stop.cancel();
-        timeout(Duration::from_secs(5), self.task).await.expect("the watch ends when asked to").unwrap();
-        let until = Instant::now() + Duration::from_secs(2);
+        timeout(END_LIMIT, self.task).await.expect("the watch ends when asked to").unwrap();
+        let until = Instant::now() + END_LIMIT;
         while self.proxies.iter().map(Proxy::open).sum::<usize>() > 0 {
             assert!(Instant::now() < until, "a stopped source still has connections");
             sleep(Duration::from_millis(10)).await;

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use causeway_test_support::kong::KongStandIn;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::causeway::{Causeway, RunningCauseway};
 use crate::conformance::{Harness, Inst};
 
 /// What a busy machine may need; nothing waits for it when all is well.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// What a registry has accepted it shows after a moment.
-const SHOWN: Duration = Duration::from_secs(2);
+const NOTHING: &str = "plan: 0 to create, 0 to change, 0 to remove; 0 held, 0 conflicts";
 const GROUPS: [&str; 3] = ["default", "version-1", "version-2"];
 
 /// A configuration with one service in the groups `version-1` and `version-2`, by the metadata `version`.
@@ -39,10 +39,9 @@ pub async fn the_story(harness: &dyn Harness, told: &Told<'_>) {
     for instance in &all {
         harness.put(namespace, instance).await;
     }
-    tokio::time::sleep(SHOWN).await;
-
     let causeway = Causeway::with(&told.document);
-    told.plans(&causeway, 3, "plan: 10 to create, 0 to change, 0 to remove; 0 held, 0 conflicts").await;
+    told.comes_to_plan(&causeway, 3, "plan: 10 to create, 0 to change, 0 to remove; 0 held, 0 conflicts")
+        .await;
     assert_eq!(kong.writes(), 0, "a plan touches nothing");
 
     let mut running = causeway.run();
@@ -65,13 +64,13 @@ pub async fn the_story(harness: &dyn Harness, told: &Told<'_>) {
         assert_eq!(methods(&patched), ["PATCH", "PATCH"], "one for each upstream that holds it: {patched:?}");
     }
     assert!(running.terminate().await.success());
-    told.plans(&causeway, 0, "plan: 0 to create, 0 to change, 0 to remove; 0 held, 0 conflicts").await;
+    let (code, plan, errors) = plan(&causeway).await;
+    assert!(code == 0 && plan.contains(NOTHING), "{plan}{errors}");
 
     harness.remove(namespace, &all[2]).await;
-    tokio::time::sleep(SHOWN).await;
-    told.plans(&causeway, 3, "- target 10.0.0.3:8080 of upstream").await;
+    told.comes_to_plan(&causeway, 3, "- target 10.0.0.3:8080 of upstream").await;
     harness.put(namespace, &all[2]).await;
-    tokio::time::sleep(SHOWN).await;
+    told.comes_to_plan(&causeway, 0, NOTHING).await;
     a_second_start(harness, told, &causeway, &all[2]).await;
 }
 
@@ -108,10 +107,16 @@ impl Told<'_> {
         assert!(came, "{:?} instead of {sizes:?}:\n{}", now(), running.log());
     }
 
-    async fn plans(&self, causeway: &Causeway, exit_code: i32, holds: &str) {
-        let (code, plan, errors) = causeway.call(&["plan", "--exit-code"]).await;
-        assert_eq!(code, exit_code, "{plan}{errors}");
-        assert!(plan.contains(holds), "{plan}");
+    /// Waits until this is planned: what a registry has accepted it shows after a moment.
+    async fn comes_to_plan(&self, causeway: &Causeway, exit_code: i32, holds: &str) {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let (code, plan, errors) = plan(causeway).await;
+            if code == exit_code && plan.contains(holds) {
+                return;
+            }
+            assert!(Instant::now() < until, "{code}, not {exit_code} and {holds}: {plan}{errors}");
+        }
     }
 
     /// Method and path without the query of every write that reached Kong since the last call.
@@ -136,6 +141,10 @@ impl Told<'_> {
             }
         }
     }
+}
+
+async fn plan(causeway: &Causeway) -> (i32, String, String) {
+    causeway.call(&["plan", "--exit-code"]).await
 }
 
 /// A name in Kong with what was escaped in it.

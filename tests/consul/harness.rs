@@ -18,7 +18,7 @@ use causeway_test_support::proxy::Proxy;
 use tokio::sync::Mutex;
 
 use crate::conformance::destination::{DestinationHarness, Way};
-use crate::conformance::stories::Restarts;
+use crate::conformance::stories::{Restarts, cut_after};
 use crate::conformance::{Harness, Inst, Route};
 
 /// A Consul of its own for each test: free Consul has no namespaces that would keep tests apart, and starts in no time.
@@ -129,5 +129,10 @@ impl Restarts for ConsulHarness {
 
     async fn start_server(&self, wipe: bool) {
         self.server.lock().await.start_again(wipe).await.unwrap();
+    }
+
+    /// A query that fails sooner than after five seconds may just have come to a server that starts.
+    async fn cut_so_that_it_is_noticed(&self, proxy: &Proxy) {
+        cut_after(proxy, Duration::from_secs(6)).await;
     }
 }

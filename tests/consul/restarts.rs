@@ -9,6 +9,7 @@ use causeway::registries::ViewEvent;
 use causeway::registries::consul::ConsulSettings;
 use causeway_test_support::consul::ConsulOptions;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use crate::conformance::around::{Around, LIMIT};
 use crate::conformance::stories::{self, Guarded, Restarts, Stranger};
@@ -73,8 +74,12 @@ async fn the_same_index_after_a_restart_is_other_data() {
     let running = Running::start(harness.route().await, Patterns::of("default", &["*"]), "default");
     running.complete(LIMIT).await;
     running.shows(&harness, "orders", &[orders(40.0)]).await;
-    // The server has to have held an answer back once.
-    tokio::time::sleep(Duration::from_secs(12)).await;
+    // The server has to have held an answer back once, which it does for ten seconds.
+    let until = Instant::now() + LIMIT;
+    while running.proxies[0].longest_rest() < Duration::from_secs(9) {
+        assert!(Instant::now() < until, "it holds none back");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     let mut events = running.view.subscribe();
     // Writes that the server makes for itself may step over the index.
     for start in 0..5_u32 {

@@ -18,7 +18,7 @@ use causeway_test_support::proxy::Proxy;
 use tokio::sync::Mutex;
 
 use crate::conformance::destination::{DestinationHarness, Way};
-use crate::conformance::stories::Restarts;
+use crate::conformance::stories::{Restarts, cut_at_rest};
 use crate::conformance::{Harness, Inst, Route};
 
 /// So often tests look; users would look each 5 s.
@@ -146,5 +146,9 @@ impl Restarts for EurekaHarness {
     async fn start_server(&self, _: bool) {
         self.server.lock().await.start_again().await.unwrap();
         self.registered.lock().unwrap().clear();
+    }
+
+    async fn cut_so_that_it_is_noticed(&self, proxy: &Proxy) {
+        cut_at_rest(proxy, self.limit()).await;
     }
 }

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// Far longer than anything takes, for a busy machine.
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(60);
 /// Longer than a file is left to settle and than the time between two looks.
 const A_WHILE: Duration = Duration::from_millis(1_200);
 
@@ -137,12 +137,14 @@ async fn a_renamed_file_shows_at_once() {
     watched.shows(&[("orders", &["a"])]).await;
     assert!(watched.view.progress().borrow().complete);
     let mut took = Vec::new();
-    for host in ["b", "c", "d", "e", "f"] {
-        replace(&file, &document(&[("orders", &["a", host])]));
-        took.push(watched.shows(&[("orders", &["a", host])]).await);
+    for host in 1..=15 {
+        let host = format!("b{host}");
+        replace(&file, &document(&[("orders", &["a", &host])]));
+        took.push(watched.shows(&[("orders", &["a", &host])]).await);
     }
+    // In the middle: a busy machine holds up a few. Who only looks again and again needs up to a second for each.
     took.sort();
-    assert!(took[2] < Duration::from_millis(100), "{took:?}");
+    assert!(took[took.len() / 2] < Duration::from_millis(100), "{took:?}");
     replace(&file, &document(&[]));
     watched.shows(&[]).await;
     let reading = watched.view.reading(&ServiceKey::new("default", "orders")).unwrap();

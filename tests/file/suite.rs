@@ -77,7 +77,7 @@ impl Harness for Folder {
     }
 
     fn limit(&self) -> Duration {
-        Duration::from_secs(20)
+        Duration::from_secs(60)
     }
 
     fn is_own_metadata(&self, _: &str) -> bool {

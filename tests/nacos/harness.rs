@@ -93,8 +93,8 @@ impl Harness for NacosHarness {
 /// Long enough for a busy machine, short enough to wait for its end.
 pub const LEASE: Lease = Lease {
     beat_every: Duration::from_secs(2),
-    unhealthy_after: Duration::from_secs(10),
-    gone_after: Duration::from_secs(15),
+    unhealthy_after: Duration::from_secs(15),
+    gone_after: Duration::from_secs(20),
 };
 
 #[async_trait]

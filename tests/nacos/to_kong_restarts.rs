@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use causeway_test_support::http_client;
-use causeway_test_support::kong::KongStandIn;
+use causeway_test_support::Ports;
+use causeway_test_support::kong::{Commit, Kind, KongStandIn, Operation};
 use causeway_test_support::nacos::{Beats, NacosHttp, NacosOptions, NacosServer, Registration};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::causeway::{Causeway, RunningCauseway};
 
@@ -15,7 +15,8 @@ use crate::causeway::{Causeway, RunningCauseway};
 const PATIENCE: Duration = Duration::from_secs(60);
 const SERVICES: [&str; 4] = ["a", "b", "c", "d"];
 
-fn config(nacos: &str, kong: &KongStandIn, admin: u16, hold: u64) -> String {
+fn config(nacos: &str, kong: &KongStandIn, admin: &Ports, hold: Duration) -> String {
+    let (admin, hold) = (admin.base(), hold.as_secs());
     format!(
         r#"
 version: 1
@@ -28,8 +29,9 @@ tasks: [ {{ name: t, source: nacos, destination: kong, match: [ {{ namespace: em
     )
 }
 
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+/// A port that commands find Causeway at.
+fn admin_port() -> Ports {
+    Ports::reserve("Causeway", &[0]).unwrap()
 }
 
 /// Every write that reaches Kong, as `METHOD path`.
@@ -49,19 +51,13 @@ fn all_targets(kong: &KongStandIn) -> BTreeSet<(String, String)> {
     each.collect()
 }
 
-async fn until_recovered(running: &RunningCauseway, since: usize) {
-    let begun = Instant::now();
-    while !running.log()[since..].contains("can be read again") {
-        assert!(begun.elapsed() < PATIENCE, "{}", running.log());
-        sleep(Duration::from_millis(100)).await;
-    }
-}
+const RECOVERED: &str = "can be read again";
 
-async fn until_ready(admin: u16, running: &RunningCauseway) {
+/// Waits until these words have been logged.
+async fn until_said(running: &RunningCauseway, since: usize, words: &str) {
     let begun = Instant::now();
-    let url = format!("http://127.0.0.1:{admin}/readyz");
-    while !http_client().get(&url).send().await.is_ok_and(|answer| answer.status().is_success()) {
-        assert!(begun.elapsed() < PATIENCE, "{}", running.log());
+    while !running.log()[since..].contains(words) {
+        assert!(begun.elapsed() < PATIENCE, "{words}: {}", running.log());
         sleep(Duration::from_millis(100)).await;
     }
 }
@@ -93,25 +89,29 @@ async fn fleet(http: &NacosHttp) -> Vec<Registration> {
 async fn nacos_comes_back_empty_and_its_clients_one_by_one() {
     let (mut nacos, kong) = (nacos().await, KongStandIn::start().await);
     let all = fleet(&nacos.http()).await;
-    let admin = free_port();
-    let causeway = Causeway::with(&config(&nacos.address(), &kong, admin, 60));
+    let (admin, hold) = (admin_port(), Duration::from_secs(60));
+    let causeway = Causeway::with(&config(&nacos.address(), &kong, &admin, hold));
     let mut first = causeway.run();
     assert!(kong.wait_until(PATIENCE, |kong| all_targets(kong).len() == 12).await, "{}", first.log());
     assert!(first.terminate().await.success());
     let running = causeway.run();
-    until_ready(admin, &running).await;
+    running.until_ready().await;
     let complete = all_targets(&kong);
     let writes = record_writes(&kong);
 
+    let before = running.log().len();
     nacos.start_again(true).await.unwrap();
     let http = nacos.http();
+    until_said(&running, before, RECOVERED).await;
+    let recovered = Instant::now();
     let mut beats = Vec::new();
+    // The last ones are back when half of the hold has passed.
     for instance in all.chunks(2) {
-        sleep(Duration::from_secs(10)).await;
+        sleep(hold / 12).await;
         beats.push(Beats::start(http.clone(), instance.to_vec(), Duration::from_secs(5)));
         assert_eq!(all_targets(&kong), complete, "{}", running.log());
     }
-    sleep(Duration::from_secs(5)).await;
+    sleep_until(recovered + hold + Duration::from_secs(5)).await;
     assert_eq!(all_targets(&kong), complete, "{}", running.log());
     assert_eq!(*writes.lock().unwrap(), Vec::<String>::new(), "nothing is written: {}", running.log());
     drop(beats);
@@ -121,29 +121,34 @@ async fn nacos_comes_back_empty_and_its_clients_one_by_one() {
 async fn nobody_comes_back_until_a_person_releases_it() {
     let (mut nacos, kong) = (nacos().await, KongStandIn::start().await);
     let all = fleet(&nacos.http()).await;
-    let admin = free_port();
-    let causeway = Causeway::with(&config(&nacos.address(), &kong, admin, 5));
+    let (admin, hold) = (admin_port(), Duration::from_secs(5));
+    let causeway = Causeway::with(&config(&nacos.address(), &kong, &admin, hold));
     let mut first = causeway.run();
     assert!(kong.wait_until(PATIENCE, |kong| all_targets(kong).len() == 12).await, "{}", first.log());
     assert!(first.terminate().await.success());
     let running = causeway.run();
-    until_ready(admin, &running).await;
+    running.until_ready().await;
 
     // A single service that is emptied goes after the hold: its loss alone opens no breaker. Nacos may push once or
     // thrice for the three, and those before the last go at once.
-    for instance in &all[..3] {
+    kong.reset_counts();
+    for instance in &all[..2] {
         nacos.http().deregister(instance).await.unwrap();
     }
-    sleep(Duration::from_secs(3)).await;
-    assert!(all_targets(&kong).len() > 9, "the last of them is held: {}", running.log());
+    let last = Instant::now();
+    nacos.http().deregister(&all[2]).await.unwrap();
     assert!(kong.wait_until(PATIENCE, |kong| all_targets(kong).len() == 9).await, "{}", running.log());
+    let is_removal =
+        |commit: &&Commit| (commit.kind, commit.operation) == (Kind::Targets, Operation::Deleted);
+    let held = kong.commits().iter().rfind(is_removal).unwrap().at - last;
+    assert!(held >= hold, "the last of them is held, for {held:?}: {}", running.log());
 
     let before = running.log().len();
     nacos.start_again(true).await.unwrap();
-    until_recovered(&running, before).await;
-    sleep(Duration::from_secs(20)).await;
+    until_said(&running, before, RECOVERED).await;
+    until_said(&running, before, "vanished at once").await;
+    sleep(hold * 4).await;
     assert_eq!(all_targets(&kong).len(), 9, "the breaker holds them: {}", running.log());
-    assert!(running.log()[before..].contains("vanished at once"), "{}", running.log());
     let (code, told, errors) = causeway.call(&["release", "nacos"]).await;
     assert_eq!(code, 0, "{told}{errors}");
     assert!(kong.wait_until(PATIENCE, |kong| all_targets(kong).is_empty()).await, "{}", running.log());
@@ -155,15 +160,15 @@ async fn nacos_back_with_its_data_costs_no_write() {
     let mut instance = Registration::new("", "a", "10.0.0.1", 8080);
     instance.ephemeral = false;
     nacos.http().register(&instance).await.unwrap();
-    let admin = free_port();
-    let causeway = Causeway::with(&config(&nacos.address(), &kong, admin, 5));
+    let (admin, hold) = (admin_port(), Duration::from_secs(5));
+    let causeway = Causeway::with(&config(&nacos.address(), &kong, &admin, hold));
     let running = causeway.run();
     let stands = |kong: &KongStandIn| all_targets(kong).len() == 1 && kong.services().len() == 1;
     assert!(kong.wait_until(PATIENCE, stands).await, "{}", running.log());
     let writes = record_writes(&kong);
     let before = running.log().len();
     nacos.start_again(false).await.unwrap();
-    until_recovered(&running, before).await;
-    sleep(Duration::from_secs(8)).await;
+    until_said(&running, before, RECOVERED).await;
+    sleep(hold + Duration::from_secs(3)).await;
     assert_eq!(*writes.lock().unwrap(), Vec::<String>::new(), "{}", running.log());
 }

@@ -21,8 +21,8 @@ use crate::stage::say;
 
 /// From one audit to the next.
 pub const AUDIT: Duration = Duration::from_secs(3);
-/// So long nothing may be written before it counts as settled.
-const QUIET: Duration = Duration::from_secs(2);
+/// So long, with an audit in it, nothing may be written before it counts as settled.
+const QUIET: Duration = Duration::from_secs(5);
 /// Far longer than anything takes to settle.
 const LIMIT: Duration = Duration::from_secs(120);
 const STEP: Duration = Duration::from_millis(50);

@@ -18,7 +18,7 @@ use causeway_test_support::proxy::Proxy;
 use serde_json::{Value, json};
 
 use crate::conformance::destination::{DestinationHarness, Way};
-use crate::conformance::stories::{Guarded, Restarts, Stranger};
+use crate::conformance::stories::{Guarded, Restarts, Stranger, cut_at_rest};
 use crate::conformance::{Harness, Inst, Route};
 
 /// The token of the source.
@@ -117,6 +117,10 @@ impl Restarts for PolarisHarness {
 
     async fn start_server(&self, wipe: bool) {
         self.server.restart(wipe).await;
+    }
+
+    async fn cut_so_that_it_is_noticed(&self, proxy: &Proxy) {
+        cut_at_rest(proxy, self.limit()).await;
     }
 }
 

@@ -20,7 +20,7 @@ use causeway_test_support::servicecenter::{
 use tokio::sync::Mutex;
 
 use crate::conformance::destination::{DestinationHarness, Way};
-use crate::conformance::stories::Restarts;
+use crate::conformance::stories::{Restarts, cut_at_rest};
 use crate::conformance::{Harness, Inst, Route};
 
 /// The version that scenarios' services are registered in.
@@ -172,6 +172,10 @@ impl Restarts for ServiceCenterHarness {
         if wipe {
             *self.registered.lock().await = Registered::default();
         }
+    }
+
+    async fn cut_so_that_it_is_noticed(&self, proxy: &Proxy) {
+        cut_at_rest(proxy, self.limit()).await;
     }
 }
 

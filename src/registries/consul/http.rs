@@ -9,6 +9,7 @@ use reqwest::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::places::MOST_PLACES;
 use super::{ConsulError, ConsulSettings};
 use crate::registries::http::{CONNECT_TIMEOUT, path_segment, quoted, root_cause};
 use crate::registries::server::Server;
@@ -18,8 +19,9 @@ use crate::registries::tls::Trust;
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// What an answer may take beyond its wait, to which the server adds up to a sixteenth.
 const MARGIN: Duration = Duration::from_secs(4);
-/// Connections without a query; they count in the server's limit as the others do.
-const IDLE_CONNECTIONS: usize = 32;
+/// Connections at rest: as many as there are queries, since all of these may be answered at once and be asked again a moment later.
+/// They count in the server's limit as the others do, so none is begun while one is at rest.
+const IDLE_CONNECTIONS: usize = MOST_PLACES + 16;
 
 /// The body of an answer without entries.
 const NOTHING: &[u8] = b"[]";

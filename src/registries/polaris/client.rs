@@ -25,6 +25,9 @@ const TOKEN_HEADER: &str = "X-Polaris-Token";
 const TIMEOUT: Duration = Duration::from_secs(8);
 /// A connection over which nothing is asked for so long is not needed any more.
 const IDLE: Duration = Duration::from_secs(30);
+/// Questions that a watch has under way at once. As many connections are kept at rest: who begins one and is then given another
+/// that has come to rest meanwhile leaves a spare one behind.
+pub(super) const AT_ONCE: usize = 16;
 
 /// A client of one cluster: the server that answered last is asked first.
 pub(super) struct Client {
@@ -44,8 +47,11 @@ struct Reply {
 impl Client {
     pub(super) fn new(settings: &PolarisSettings, servers: Vec<Server>) -> Result<Self, PolarisError> {
         let trust = Trust::read(settings.tls.as_ref()).map_err(PolarisError::Settings)?;
-        let builder =
-            client_builder().connect_timeout(CONNECT_TIMEOUT).timeout(TIMEOUT).pool_idle_timeout(IDLE);
+        let builder = client_builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(TIMEOUT)
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(AT_ONCE);
         let http = Polling::new(&trust, builder).map_err(PolarisError::Settings)?;
         Ok(Self { http, servers, token: settings.token.clone(), current: AtomicUsize::new(0) })
     }
@@ -184,4 +190,47 @@ fn is_denied(status: StatusCode) -> bool {
 
 fn is_absent(status: StatusCode) -> bool {
     matches!(status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT)
+}
+
+#[cfg(test)]
+mod tests {
+    use causeway_test_support::polaris::PolarisStandIn;
+    use causeway_test_support::proxy::{Mode, Proxy};
+    use futures::future::join_all;
+    use tokio::time::{Instant, sleep};
+
+    use super::super::address;
+    use super::*;
+
+    /// Far longer than anything takes, for a busy machine.
+    const LIMIT: Duration = Duration::from_secs(60);
+
+    async fn until(what: &str, holds: impl Fn() -> bool) {
+        let until = Instant::now() + LIMIT;
+        while !holds() {
+            assert!(Instant::now() < until, "{what}");
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn of_many_connections_few_are_kept_at_rest() {
+        let server = PolarisStandIn::start().await;
+        let proxy = Proxy::start(&server.address()).await.unwrap();
+        let settings = PolarisSettings { addresses: vec![proxy.address()], ..PolarisSettings::default() };
+        let servers = address::servers(&settings.addresses, false).unwrap();
+        let client = Client::new(&settings, servers).unwrap();
+        // Nobody is answered before all have asked, so that each has a connection of its own.
+        proxy.set(Mode::Pause);
+        let questions = join_all((0..AT_ONCE * 3).map(|_| client.services("", "")));
+        let answered = async {
+            until("all have asked", || proxy.open() == AT_ONCE * 3).await;
+            proxy.set(Mode::Pass);
+        };
+        let (answers, ()) = tokio::join!(questions, answered);
+        assert!(answers.iter().all(Result::is_ok));
+        until("the spare ones are ended", || proxy.open() <= AT_ONCE).await;
+        assert!(client.services("", "").await.is_ok());
+        assert_eq!(proxy.ever_open(), AT_ONCE * 3, "the others are kept");
+    }
 }

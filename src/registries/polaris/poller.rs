@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::PolarisError;
 use super::answer::Answer;
-use super::client::Client;
+use super::client::{AT_ONCE, Client};
 use super::names::wanted;
 use super::schedule::Schedule;
 use super::settings::Scopes;
@@ -18,8 +18,6 @@ use crate::model::{ServiceKey, Snapshot};
 use crate::registries::troubles::Troubles;
 use crate::registries::{Interest, View};
 
-/// Questions under way at once, each on a connection of its own.
-const MOST_OPEN: usize = 16;
 /// Before something that failed is asked again.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -81,7 +79,7 @@ impl Poller {
     pub(super) async fn run(&mut self) {
         self.begin();
         loop {
-            let next = self.schedule.next().filter(|_| self.calls.len() < MOST_OPEN);
+            let next = self.schedule.next().filter(|_| self.calls.len() < AT_ONCE);
             tokio::select! {
                 Some(answered) = self.calls.join_next() => {
                     // A call can't be cancelled while this runs, and doesn't panic.

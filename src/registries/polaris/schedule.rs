@@ -7,8 +7,9 @@ use tokio::time::Instant;
 
 /// Between two questions about one thing, where there is room. The server loads its own cache once a second.
 const INTERVAL: Duration = Duration::from_millis(250);
-/// Between two questions about anything: a little less than 500 a second, so that with what is caught up it is never more.
-const GAP: Duration = Duration::from_micros(2_100);
+/// Between two questions about anything: a little less than 500 a second, so that with what is caught up, and with what was under
+/// way before, no server ever sees more.
+const GAP: Duration = Duration::from_micros(2_150);
 /// How far behind its slots a busy machine may be and still catch up.
 const CATCH_UP: Duration = Duration::from_millis(20);
 
@@ -85,6 +86,7 @@ impl<T: Ord + Clone> Schedule<T> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::client::AT_ONCE;
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -170,15 +172,17 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(24))]
+
+        /// What a server gets within a second was asked within it, or was under way when it began.
         #[test]
-        fn never_more_than_500_in_any_second(
+        fn a_server_never_gets_more_than_500_in_any_second(
             things in 1_usize..1500,
             answer in 0_u64..300,
             lateness in proptest::collection::vec(0_u64..40, 1..20),
         ) {
             let lateness: Vec<Duration> = lateness.into_iter().map(Duration::from_millis).collect();
             let asked = play(things, 3 * SECOND, Duration::from_millis(answer), &lateness);
-            prop_assert!(most_in_a_second(&asked) <= 500);
+            prop_assert!(most_in_a_second(&asked) + AT_ONCE <= 500);
         }
     }
 }

@@ -70,7 +70,7 @@ mod tests {
     #[tokio::test]
     async fn each_server_has_its_own_reason() {
         let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string();
+        let gone = "127.0.0.1:1".to_owned();
         let told = reasons(&[gone, silent.local_addr().unwrap().to_string()]).await;
         assert!(told.contains("refused") && told.contains("may be starting"), "{told}");
     }

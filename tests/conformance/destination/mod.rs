@@ -45,6 +45,7 @@ pub struct Writer {
     key: ServiceKey,
     stop: CancellationToken,
     tending: JoinHandle<()>,
+    limit: Duration,
 }
 
 impl Writer {
@@ -53,7 +54,8 @@ impl Writer {
         let stop = CancellationToken::new();
         let (tended, until) = (Arc::clone(&destination), stop.clone());
         let tending = tokio::spawn(async move { tended.tend(until).await });
-        Self { destination, proxies, key: ServiceKey::new(namespace, harness.service()), stop, tending }
+        let (key, limit) = (ServiceKey::new(namespace, harness.service()), harness.limit());
+        Self { destination, proxies, key, stop, tending, limit }
     }
 
     /// A copy of this task's.
@@ -98,7 +100,7 @@ impl Writer {
                     sleep(Duration::from_millis(10)).await;
                 }
             };
-            timeout(Duration::from_secs(10), none_open).await.expect("a connection is left");
+            timeout(self.limit, none_open).await.expect("a connection is left");
         }
     }
 

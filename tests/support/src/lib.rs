@@ -20,3 +20,4 @@ pub mod usage;
 pub mod zookeeper;
 
 pub use http::http_client;
+pub use ports::Ports;

@@ -13,7 +13,7 @@ const TRIES: usize = 200;
 /// Ports `base + offset` of one server. While this lives no other test takes them, in whatever process, so that a server that is
 /// stopped for a while finds them free when it starts again.
 #[derive(Debug)]
-pub(crate) struct Ports {
+pub struct Ports {
     base: u16,
     offsets: &'static [u16],
     /// A lock for each port, which ends with us, however that comes.
@@ -25,7 +25,7 @@ impl Ports {
     ///
     /// # Errors
     /// When none of many random bases will do, or no locks can be had in the folder for temporary files.
-    pub(crate) fn reserve(server: &str, offsets: &'static [u16]) -> Result<Self, Failure> {
+    pub fn reserve(server: &str, offsets: &'static [u16]) -> Result<Self, Failure> {
         for _ in 0..TRIES {
             let bytes = uuid::Uuid::new_v4();
             let random = u16::from_ne_bytes([bytes.as_bytes()[0], bytes.as_bytes()[1]]);
@@ -55,7 +55,7 @@ impl Ports {
     }
 
     /// The port at offset 0, which is used or not.
-    pub(crate) fn base(&self) -> u16 {
+    pub fn base(&self) -> u16 {
         self.base
     }
 
@@ -78,6 +78,8 @@ mod tests {
     use std::process::Command;
     use std::time::Duration;
 
+    use tokio::time::Instant;
+
     use super::*;
 
     const OFFSETS: [u16; 2] = [0, 7];
@@ -96,13 +98,17 @@ mod tests {
 
     /// A child that another test starts has our locks from its fork to its exec, so what we let go may be held for that long.
     async fn eventually(is_free: impl Fn() -> bool) {
-        for _ in 0..200 {
-            if is_free() {
-                return;
-            }
+        let until = Instant::now() + Duration::from_secs(60);
+        while !is_free() {
+            assert!(Instant::now() < until, "held for ever");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        panic!("held for ever");
+    }
+
+    /// Ports below those that servers get, so that nobody else takes them when they are let go.
+    fn reserved() -> Ports {
+        let mut below = (BASES.start - 1000..BASES.start).step_by(8);
+        below.find_map(|base| Ports::reserve_at(base, &OFFSETS).unwrap()).unwrap()
     }
 
     #[test]
@@ -114,7 +120,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_server_keeps_its_ports_while_it_is_stopped() {
-        let ports = Ports::reserve("it", &OFFSETS).unwrap();
+        let ports = reserved();
         let base = ports.base();
         assert!(ports.are_free(), "nobody listens");
         for port in [base, base + 7] {
@@ -127,7 +133,7 @@ mod tests {
 
     #[tokio::test]
     async fn ports_that_somebody_else_listens_on_are_not_reserved() {
-        let ports = Ports::reserve("it", &OFFSETS).unwrap();
+        let ports = reserved();
         let base = ports.base();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, base + 7)).unwrap();
         assert!(!ports.are_free());

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::block_in_place;
 use tokio::time::Instant;
 
 /// Why a server is not there.
@@ -119,9 +121,12 @@ impl ServerProcess {
 
     /// Asks it to end by `SIGTERM`, waits, and kills it when it hasn't ended within the limit.
     pub fn stop(&mut self) {
-        if !matches!(self.child.try_wait(), Ok(None)) {
-            return;
+        if matches!(self.child.try_wait(), Ok(None)) {
+            blocking(|| self.terminate());
         }
+    }
+
+    fn terminate(&mut self) {
         self.signal("TERM");
         let mut waited = Duration::ZERO;
         while waited < self.stop_limit {
@@ -152,6 +157,15 @@ impl Drop for ServerProcess {
     }
 }
 
+/// Lets the runtime's other tasks go on elsewhere while this one blocks its thread, where there are other threads.
+fn blocking(act: impl FnOnce()) {
+    let flavor = Handle::try_current().map(|runtime| runtime.runtime_flavor());
+    match flavor {
+        Ok(RuntimeFlavor::MultiThread) => block_in_place(act),
+        _ => act(),
+    }
+}
+
 fn read(log: &Path) -> String {
     String::from_utf8_lossy(&fs::read(log).unwrap_or_default()).into_owned()
 }
@@ -168,6 +182,9 @@ fn tell(message: &str) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     const LIMIT: Duration = Duration::from_secs(30);
@@ -177,7 +194,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let mut sh = Command::new("sh");
         sh.args(["-c", script]);
-        let process = ServerProcess::start("it", sh, &home.path().join("log"), Duration::from_secs(5));
+        let process = ServerProcess::start("it", sh, &home.path().join("log"), LIMIT);
         (process.unwrap(), home)
     }
 
@@ -196,7 +213,7 @@ mod tests {
     #[tokio::test]
     async fn what_never_is_ready_is_given_up_with_the_end_of_its_log() {
         let (mut process, _home) = started("echo far from it; exec sleep 60");
-        process.wait_until(LIMIT, || std::future::ready(true)).await.unwrap();
+        process.wait_for_log("far from it", "nothing", LIMIT).await.unwrap();
         let never = process.wait_until(Duration::from_secs(1), || std::future::ready(false)).await;
         let told = never.unwrap_err().to_string();
         assert!(told.starts_with("it was not ready within 1 s; its log ("), "{told}");
@@ -209,6 +226,37 @@ mod tests {
         process.write_line("word").unwrap();
         process.wait_for_log("got word", "FAILED", LIMIT).await.unwrap();
         assert_eq!(process.log(), "got word\n");
+    }
+
+    /// Servers may be stopped on every thread that there is.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn other_tasks_go_on_while_servers_are_stopped() {
+        let folder = tempfile::tempdir().unwrap();
+        let (go, stopping) = (folder.path().join("go"), Arc::new(AtomicUsize::new(0)));
+        let script = format!(
+            "trap 'while [ ! -e {} ]; do sleep 0.01; done; exit 7' TERM; echo ready; while :; do sleep 0.01; done",
+            go.display()
+        );
+        let stop = |_| {
+            let (script, stopping) = (script.clone(), Arc::clone(&stopping));
+            tokio::spawn(async move {
+                let (mut process, _home) = started(&script);
+                process.wait_for_log("ready", "nothing", LIMIT).await.unwrap();
+                stopping.fetch_add(1, Ordering::SeqCst);
+                process.stop();
+                process.exited().unwrap().unwrap().code()
+            })
+        };
+        let stops: Vec<_> = (0..2).map(stop).collect();
+        tokio::spawn(async move {
+            while stopping.load(Ordering::SeqCst) < 2 {
+                tokio::time::sleep(STEP).await;
+            }
+            fs::write(go, "").unwrap();
+        });
+        for stop in stops {
+            assert_eq!(stop.await.unwrap(), Some(7), "it was killed, since nobody let it end");
+        }
     }
 
     /// Another server may answer on its port.

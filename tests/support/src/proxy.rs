@@ -10,7 +10,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustls::ServerConfig;
@@ -110,12 +110,27 @@ impl Proxy {
     /// Waits until nothing has been carried for so long.
     pub async fn rests(&self, rest: Duration) {
         loop {
-            let carried = *self.open.carried.lock().unwrap_or_else(PoisonError::into_inner);
+            let carried = self.open.rests().at;
             match carried.map(|at| at + rest).filter(|rested| *rested > Instant::now()) {
                 Some(rested) => sleep_until(rested).await,
                 None => return,
             }
         }
+    }
+
+    /// How long nothing has been carried by now.
+    pub fn rest(&self) -> Duration {
+        self.open.rests().rest()
+    }
+
+    /// The longest time that nothing was carried, since a connection was opened.
+    pub fn longest_rest(&self) -> Duration {
+        self.open.rests().longest_rest
+    }
+
+    /// How the last connection was opened.
+    pub fn last_opened(&self) -> Rests {
+        self.open.rests().last
     }
 
     /// How many connections are open.
@@ -131,6 +146,11 @@ impl Proxy {
     /// How many were open at the same time at most.
     pub fn most_open(&self) -> usize {
         self.open.most.load(Ordering::SeqCst)
+    }
+
+    /// How many answers an HTTP/1.1 server has given.
+    pub fn answered(&self) -> usize {
+        self.answers.all()
     }
 
     /// How many answers of this status an HTTP/1.1 server has given.
@@ -160,20 +180,52 @@ struct Carrier {
 struct Open {
     now: AtomicUsize,
     ever: AtomicUsize,
-    /// When bytes were carried last.
-    carried: Mutex<Option<Instant>>,
     most: AtomicUsize,
+    carried: Mutex<Carried>,
+}
+
+/// How long nothing was carried when a connection was opened.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rests {
+    /// Just before that.
+    pub now: Duration,
+    /// The longest time on the connections that were there, since the one before was opened.
+    pub before: Duration,
+}
+
+/// When bytes were carried.
+#[derive(Debug, Default)]
+struct Carried {
+    at: Option<Instant>,
+    /// The longest time between two, since a connection was opened.
+    longest_rest: Duration,
+    last: Rests,
+}
+
+impl Carried {
+    fn rest(&self) -> Duration {
+        self.at.map_or(Duration::ZERO, |at| at.elapsed())
+    }
 }
 
 impl Open {
+    fn rests(&self) -> MutexGuard<'_, Carried> {
+        self.carried.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn add(&self) {
+        let mut carried = self.rests();
+        carried.last = Rests { now: carried.rest(), before: std::mem::take(&mut carried.longest_rest) };
+        drop(carried);
         let now = self.now.fetch_add(1, Ordering::SeqCst) + 1;
         self.ever.fetch_add(1, Ordering::SeqCst);
         self.most.fetch_max(now, Ordering::SeqCst);
     }
 
     fn carries(&self) {
-        *self.carried.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        let mut carried = self.rests();
+        carried.longest_rest = carried.longest_rest.max(carried.rest());
+        carried.at = Some(Instant::now());
     }
 
     fn remove(&self) {
@@ -193,6 +245,10 @@ impl Answers {
         if let Some(status) = status {
             *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(status).or_default() += 1;
         }
+    }
+
+    fn all(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().sum()
     }
 
     fn of(&self, status: u16) -> usize {
@@ -317,8 +373,16 @@ mod tests {
 
         let begun = Instant::now();
         say(&mut socket).await.unwrap();
-        proxy.rests(Duration::from_millis(30)).await;
-        assert!(begun.elapsed() >= Duration::from_millis(30));
+        let rest = Duration::from_millis(30);
+        proxy.rests(rest).await;
+        assert!(begun.elapsed() >= rest);
+        say(&mut socket).await.unwrap();
+        say(&mut TcpStream::connect(proxy.address()).await.unwrap()).await.unwrap();
+        assert!(proxy.last_opened().before >= rest, "{:?}", proxy.last_opened());
+        proxy.rests(rest).await;
+        assert!(proxy.rest() >= rest);
+        say(&mut TcpStream::connect(proxy.address()).await.unwrap()).await.unwrap();
+        assert!(proxy.last_opened().now >= rest, "{:?}", proxy.last_opened());
 
         proxy.set(Mode::Pause);
         assert!(timeout(Duration::from_millis(100), say(&mut socket)).await.is_err());
@@ -342,5 +406,6 @@ mod tests {
             socket.read_exact(&mut vec![0; said.len()]).await.unwrap();
         }
         assert_eq!([429, 200, 500].map(|status| proxy.answers(status)), [1, 1, 0]);
+        assert_eq!(proxy.answered(), 2);
     }
 }

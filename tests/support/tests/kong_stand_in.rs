@@ -161,7 +161,7 @@ async fn a_condition_is_waited_for() {
     let (kong, client) = with_upstream("u").await;
     let three = |kong: &KongStandIn| kong.targets("u").len() == 3;
     assert!(!kong.wait_until(Duration::from_millis(20), three).await);
-    let (met, ()) = tokio::join!(kong.wait_until(Duration::from_secs(5), three), async {
+    let (met, ()) = tokio::join!(kong.wait_until(Duration::from_secs(60), three), async {
         for n in 0..3 {
             let target = json!({ "target": format!("10.0.0.{n}:80") });
             post(&client, &kong, "/upstreams/u/targets", &target).await.unwrap();

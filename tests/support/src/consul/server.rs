@@ -10,8 +10,8 @@ use crate::site::{Site, start_anew};
 /// The token that may do everything on a server with ACLs.
 pub const MANAGEMENT_TOKEN: &str = "5f3c1de2-8b0e-4b52-9d6f-0c9a4a2e7b11";
 
-const START_LIMIT: Duration = Duration::from_secs(60);
-const STOP_LIMIT: Duration = Duration::from_secs(10);
+const START_LIMIT: Duration = Duration::from_secs(180);
+const STOP_LIMIT: Duration = Duration::from_secs(60);
 /// From the HTTP port: itself, gRPC, Serf for the LAN and for the WAN, RPC.
 const OFFSETS: [u16; 5] = [0, 2, 3, 4, 5];
 

@@ -10,8 +10,8 @@ use crate::site::{Site, start_anew};
 /// A user who may always come in.
 const USER: (&str, &str) = ("tester", "tester");
 
-const START_LIMIT: Duration = Duration::from_secs(120);
-const STOP_LIMIT: Duration = Duration::from_secs(10);
+const START_LIMIT: Duration = Duration::from_secs(300);
+const STOP_LIMIT: Duration = Duration::from_secs(60);
 
 const JVM: [&str; 4] = ["-Xmx256m", "-Xss512k", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
 

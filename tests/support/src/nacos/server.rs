@@ -13,8 +13,8 @@ pub const ADMIN_USER: &str = "nacos";
 /// That user's password.
 pub const ADMIN_PASSWORD: &str = "causeway-tests";
 
-const START_LIMIT: Duration = Duration::from_secs(120);
-const STOP_LIMIT: Duration = Duration::from_secs(15);
+const START_LIMIT: Duration = Duration::from_secs(300);
+const STOP_LIMIT: Duration = Duration::from_secs(60);
 
 /// How a server is to be.
 #[derive(Clone, Copy, Debug)]

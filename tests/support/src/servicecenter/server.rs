@@ -11,8 +11,8 @@ use crate::site::{Site, start_anew};
 /// Who may do everything on a server with accounts. The server panics at a password that is less complicated.
 const ROOT: (&str, &str) = ("root", "Complicated_password1");
 
-const START_LIMIT: Duration = Duration::from_secs(60);
-const STOP_LIMIT: Duration = Duration::from_secs(10);
+const START_LIMIT: Duration = Duration::from_secs(180);
+const STOP_LIMIT: Duration = Duration::from_secs(60);
 /// From the HTTP port: itself, and its etcd's for peers.
 const OFFSETS: [u16; 2] = [0, 1];
 

@@ -15,6 +15,7 @@ use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
 use super::conn::{Connection, ResetSwitch};
@@ -22,8 +23,8 @@ use super::faults::{Fault, Faults};
 use super::record::Log;
 use crate::ports::Ports;
 
-/// How often a port that was just given up is tried again.
-const REBIND_TRIES: usize = 50;
+/// For how long a port that was just given up is tried again.
+const REBIND_LIMIT: Duration = Duration::from_secs(60);
 
 /// One request with its body.
 #[derive(Debug, Clone)]
@@ -132,15 +133,15 @@ impl Drop for Listening {
     }
 }
 
-/// A port that was just given up may take a moment to become free.
+/// A port that was just given up may take a moment to become free: a child that a test starts has it from its fork to its exec.
 async fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
-    for _ in 1..REBIND_TRIES {
-        if let Ok(listener) = TcpListener::bind(addr).await {
-            return Ok(listener);
+    let until = Instant::now() + REBIND_LIMIT;
+    loop {
+        match TcpListener::bind(addr).await {
+            Err(_) if Instant::now() < until => tokio::time::sleep(Duration::from_millis(20)).await,
+            bound => return bound,
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    TcpListener::bind(addr).await
 }
 
 /// The connection ends here, without an answer.

@@ -13,8 +13,8 @@ use super::Version;
 use crate::process::Failure;
 use crate::site::{Site, start_anew};
 
-const START_LIMIT: Duration = Duration::from_secs(60);
-const STOP_LIMIT: Duration = Duration::from_secs(10);
+const START_LIMIT: Duration = Duration::from_secs(180);
+const STOP_LIMIT: Duration = Duration::from_secs(60);
 /// A probe that comes too early is never answered.
 const PROBE_LIMIT: Duration = Duration::from_millis(500);
 /// Runs a server that goes with whoever started it: at SIGTERM, and when stdin ends, since ZooKeeper itself never looks at it. A
