@@ -92,3 +92,28 @@ impl Caller {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_are_told_from_what_else_is_printed() {
+        let read = |line: &str| Call::of(line).map(|call| (call.is_answered(), call.service, call.outcome));
+        let told = |service: &str, outcome| Some((service.to_owned(), outcome));
+        for (line, is_answered, call) in [
+            ("CALL plain answered plain greets you", true, told("plain", Ok("plain greets you".to_owned()))),
+            (
+                "CALL plain answered nested greets you",
+                false,
+                told("plain", Ok("nested greets you".to_owned())),
+            ),
+            ("CALL nested failed No provider", false, told("nested", Err("No provider".to_owned()))),
+            ("READY", false, None),
+            ("[main] WARN CALL plain answered", false, None),
+        ] {
+            let expected = call.map(|(service, outcome)| (is_answered, service, outcome));
+            assert_eq!(read(line), expected, "{line}");
+        }
+    }
+}
