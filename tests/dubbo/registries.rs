@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 use tokio::try_join;
 
 /// Longer than anything takes to be carried, on a busy machine.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(300);
 const STEP: Duration = Duration::from_millis(50);
 
 /// What Dubbo itself calls the services in a Nacos. The dollar of a nested class is written so there.

@@ -27,6 +27,8 @@ public final class DubboMain {
             new Named("versioned", Greeter.class, "1.0.0", "blue", "tri"),
             new Named("nested", Nested.class, null, null, "dubbo"));
     private static final int CALL_EVERY_MILLIS = 50;
+    /** Slowness is no failure. */
+    private static final int CALL_LIMIT_MILLIS = 120_000;
 
     public interface Nested extends Greeter {}
 
@@ -104,6 +106,7 @@ public final class DubboMain {
             reference.setCheck(false);
             // Every call that fails is to be seen.
             reference.setRetries(0);
+            reference.setTimeout(CALL_LIMIT_MILLIS);
             references.put(named.name(), reference);
             bootstrap.reference(reference);
         }

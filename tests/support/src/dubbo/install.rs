@@ -11,7 +11,7 @@ const POM: &str = include_str!("pom.xml");
 const SOURCES: [(&str, &str); 2] =
     [("DubboMain.java", include_str!("DubboMain.java")), ("Greeter.java", include_str!("Greeter.java"))];
 /// Raised when `pom.xml` or a source changes, so that an old installation isn't taken for this one.
-const RECIPE: u32 = 1;
+const RECIPE: u32 = 2;
 
 /// The class path of our applications; fetches and compiles them first where they are missing (ten seconds, from Maven Central).
 ///

@@ -24,7 +24,7 @@ use crate::site::Site;
 /// another class.
 pub const SERVICES: [&str; 3] = ["plain", "versioned", "nested"];
 
-const START_LIMIT: Duration = Duration::from_secs(120);
+const START_LIMIT: Duration = Duration::from_secs(300);
 /// They have nothing to finish.
 const STOP_LIMIT: Duration = Duration::from_secs(3);
 /// What Java says of a thread that nobody looks after.

@@ -6,7 +6,7 @@ use super::{BROKEN, STOP_LIMIT, start};
 use crate::process::Failure;
 use crate::site::{Site, start_anew};
 
-const COMMAND_LIMIT: Duration = Duration::from_secs(60);
+const COMMAND_LIMIT: Duration = Duration::from_secs(300);
 
 /// Provides all of [`super::SERVICES`] at two ports of this machine's address, as Dubbo finds it. Dropping it ends it.
 #[derive(Debug)]
