@@ -1,6 +1,7 @@
 //! A registry in use: its adapter, its view, and the guard that sees every snapshot before any task does.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::mpsc;
@@ -31,6 +32,8 @@ pub struct SourceHandle {
     pub kind: RegistryKind,
     view: Arc<View>,
     guard: Mutex<Guard>,
+    /// A task carries copies too, as those to gateways do; others carry native instances only.
+    copies_count: AtomicBool,
     /// When the reading arrived that the guard last saw of each service.
     seen: Mutex<BTreeMap<ServiceKey, Instant>>,
     origin: Instant,
@@ -45,6 +48,7 @@ impl SourceHandle {
             kind: registry.kind,
             view: View::new(&registry.name),
             guard: Mutex::new(Guard::new(rules)),
+            copies_count: AtomicBool::new(false),
             seen: Mutex::default(),
             origin: Instant::now(),
             subscribers: Mutex::default(),
@@ -59,6 +63,11 @@ impl SourceHandle {
     /// The guard, for a short look or a message.
     pub fn guard(&self) -> MutexGuard<'_, Guard> {
         self.guard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The guard expects copies to stay as it expects native instances to: a task reads this that carries both.
+    pub(super) fn count_copies(&self) {
+        self.copies_count.store(true, Ordering::Relaxed);
     }
 
     /// Now, in the guard's time.
@@ -147,7 +156,8 @@ impl SourceHandle {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let reading = self.view.reading(key)?;
         if seen.insert(key.clone(), reading.arrived) != Some(reading.arrived) {
-            self.change(|guard, now| guard.observe(now, key, &shown(&reading.snapshot)));
+            let copies_count = self.copies_count.load(Ordering::Relaxed);
+            self.change(|guard, now| guard.observe(now, key, &shown(&reading.snapshot, copies_count)));
         }
         Some(reading)
     }
@@ -205,9 +215,11 @@ impl SourceHandle {
     }
 }
 
-/// A snapshot in the guard's terms.
-fn shown(snapshot: &Snapshot) -> BTreeMap<Address, Shown> {
+/// A snapshot in the guard's terms. Where copies don't count, nobody loses anything with them, and an instance of which only a copy
+/// is shown has moved elsewhere.
+fn shown(snapshot: &Snapshot, copies_count: bool) -> BTreeMap<Address, Shown> {
     let judge = |instance: &Instance| match (instance.wanted(), instance.healthy) {
+        _ if instance.is_copy() && !copies_count => Shown::Intended,
         (false, _) => Shown::Intended,
         (true, true) => Shown::Usable,
         (true, false) => Shown::Unhealthy,

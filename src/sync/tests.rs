@@ -222,7 +222,7 @@ impl World {
     fn look(&mut self, registry: usize) {
         let shown = self.registries[registry].snapshot();
         let judged = shown.instances.iter().map(|(address, instance)| {
-            let judged = if instance.usable() { Shown::Usable } else { Shown::Unhealthy };
+            let judged = if instance.is_copy() { Shown::Intended } else { Shown::Usable };
             (address.clone(), judged)
         });
         self.process.guards[registry].observe(self.now, &key(), &judged.collect());

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
 mod explaining;
+mod guarding;
 mod handing_over;
 mod leaving;
 mod migrating;

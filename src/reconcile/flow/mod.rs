@@ -65,6 +65,7 @@ impl Flow {
         metrics: Metrics,
     ) -> Arc<Self> {
         let mark = Mark::new(&gateway.owner, &task.name);
+        source.count_copies();
         let (keys, queue, changes) = (Keys::default(), Queue::default(), AtomicU64::new(0));
         Arc::new(Self { task, source, gateway, mark, keys, queue, permits, metrics, changes })
     }
