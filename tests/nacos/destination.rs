@@ -54,6 +54,7 @@ async fn the_older_api_holds_copies_too() {
     stories::health(&older).await;
     stories::the_native_one_stays(&older).await;
     stories::the_copies_of_others_stay(&older).await;
+    stories::a_copy_changes_hands(&older).await;
     stories::a_lost_copy_is_told(&older).await;
 }
 

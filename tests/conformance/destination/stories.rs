@@ -149,6 +149,36 @@ pub async fn the_copies_of_others_stay(harness: &dyn DestinationHarness) {
     writer.end().await;
 }
 
+/// A task gives an instance up, and another one takes it: a copy stands all the time, and in the end the other one's alone.
+pub async fn a_copy_changes_hands(harness: &dyn DestinationHarness) {
+    let namespace = harness.namespace().await;
+    let (writer, reader) =
+        (Writer::start(harness, &namespace).await, Reader::start(harness, &namespace).await);
+    let given_up = writer.copy_of(&mark("another-task"), "10.0.0.1");
+    let mut ours = writer.copy("10.0.0.1");
+    ours.instance.metadata.insert("version".to_owned(), "2".to_owned());
+    ours.in_place_of.insert("another-task".to_owned());
+    let address = &ours.instance.address;
+    assert_eq!(writer.put(&given_up).await, Written::Done);
+    reader.shows(&writer, &given_up).await;
+    harness.settled().await;
+    let changes_hands = async {
+        assert_eq!(writer.put(&ours).await, Written::Done);
+        let is_ours = |copy: &Instance| ours.mark.owns(&ours.key, copy);
+        reader.until("ours is there", |reader| reader.copies(address).iter().any(is_ours)).await;
+        // Done: it stood beside ours; Taken: ours stands in its place.
+        writer.remove(&given_up).await;
+        reader.shows(&writer, &ours).await;
+        sleep(Duration::from_secs(1)).await;
+    };
+    reader.never_absent(std::slice::from_ref(address), changes_hands).await;
+    reader.shows(&writer, &ours).await;
+    writer.remove(&ours).await;
+    reader.shows_none(address).await;
+    reader.end().await;
+    writer.end().await;
+}
+
 /// One process is killed, another renews and changes what it left: nothing is ever absent.
 pub async fn another_process_goes_on(harness: &dyn DestinationHarness) {
     let namespace = harness.namespace().await;
@@ -290,6 +320,7 @@ pub async fn the_suite(harness: &dyn DestinationHarness) {
     health(harness).await;
     the_native_one_stays(harness).await;
     the_copies_of_others_stay(harness).await;
+    a_copy_changes_hands(harness).await;
     another_process_goes_on(harness).await;
     a_lost_copy_is_told(harness).await;
     many_at_once(harness).await;
