@@ -177,6 +177,9 @@ pub struct DirectionStatus {
 }
 
 impl Status {
+    /// Why it waits: what of the two registries can't be read at present.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<String>,
     /// Everything can be read, and nothing fails or is in conflict. What is held or waits is no trouble by itself.
     pub fn is_well(&self) -> bool {
         let well =

@@ -120,12 +120,13 @@ impl Way {
         }
     }
 
-    /// The entry of the task that fits a service of the registry that is read. Entries speak the words of the task's source, both ways.
+    /// The entry of the task that fits a service of the registry that is read. Entries speak the words of the task's source, both ways;
+    /// what has no name there is asked for by its own.
     pub fn entry(&self, key: &ServiceKey) -> Option<&MatchEntry> {
         match self.direction {
             Direction::There => self.task.entry_for(&key.namespace, &key.service),
             Direction::Back => {
-                let key = self.names.back(key).ok()?;
+                let key = self.names.back_as_asked(key);
                 self.task.entry_for(&key.namespace, &key.service)
             }
         }
@@ -196,6 +197,17 @@ mod tests {
         assert_eq!((there.read(), back.read()), ("a", "b"));
         assert_eq!(there.namespaces_written(), Some(BTreeSet::from(["default".to_owned()])));
         assert_eq!(back.namespaces_written(), Some(BTreeSet::from(["empty_ns".to_owned()])));
+    }
+
+    #[test]
+    fn what_has_no_name_there_is_asked_for_by_its_own() {
+        let mut way = way(Direction::Back, "old-*");
+        way.names = way.names.renamed(&[crate::config::Rename { from: "old-*".into(), to: "new-*".into() }]);
+        let (stuck, led_back) =
+            (ServiceKey::new("default", "old-orders"), ServiceKey::new("default", "new-orders"));
+        assert!(way.entry(&stuck).is_some() && way.entry(&led_back).is_some());
+        assert_eq!(way.there(&stuck), Err(Unnamed::NoWayBack));
+        assert!(way.entry(&ServiceKey::new("default", "books")).is_none());
     }
 
     #[test]

@@ -182,3 +182,43 @@ async fn what_differs_is_told_field_by_field_and_what_fails_with_the_servers_wor
     assert_eq!(stands.changes().count(), 0, "nothing can be done now");
     assert_eq!(stands.those(CopyState::Missing).count(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_direction_that_waits_says_why() {
+    let scene = Scene::of(&["a", "b"]);
+    let (a, b) = (scene.server("a"), scene.server("b"));
+    a.register(&orders("empty_ns"), instance("10.0.0.1", 1.0, "1"));
+    b.goes_down(true);
+    let deployment = scene.deploy(&config(BOTH_WAYS));
+    let waiting = || -> Vec<Option<String>> {
+        deployment.status().tasks[0].directions.iter().map(|it| it.waiting.clone()).collect()
+    };
+    let reason = Some("b can't be read: connection refused".to_owned());
+    until("both directions say why", || waiting() == [reason.clone(), reason.clone()]).await;
+    assert_eq!(deployment.status().tasks[0].waiting, [], "once, and not for each service");
+    let why = asked(&deployment, "orders").await;
+    let stands = &why.copies[0].stands;
+    assert!(stands.unread);
+    assert_eq!(stands.waiting.as_deref(), Some("the destination can't be read: connection refused"));
+    b.goes_down(false);
+    until("it is copied", || b.copies(&orders("default")).len() == 1).await;
+    assert_eq!(waiting(), [None, None]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_no_name_on_the_way_back_is_told() {
+    let scene = Scene::of(&["a", "b"]);
+    let (a, b) = (scene.server("a"), scene.server("b"));
+    a.register(&orders("empty_ns"), instance("10.0.0.1", 1.0, "1"));
+    b.register(&ServiceKey::new("default", "old-books"), instance("10.0.0.2", 1.0, "1"));
+    let task = BOTH_WAYS.replace("name: move", "name: move, rename: [ { from: \"old-*\", to: \"new-*\" } ]");
+    let deployment = scene.deploy(&config(&task));
+    until("it is told", || !deployment.status().tasks[0].waiting.is_empty()).await;
+    let waiting = deployment.status().tasks[0].waiting.remove(0);
+    let reason = "it is not carried, because its name is none that the way there gives";
+    assert_eq!((&*waiting.service, &*waiting.object, &*waiting.reason), ("default/old-books", "a", reason));
+    let why = asked(&deployment, "old-books").await;
+    let [back] = &why.copies[..] else { panic!("{why:#?}") };
+    assert_eq!(back.unnamed.as_deref(), Some("its name is none that the way there gives"));
+    assert!(a.entries(&ServiceKey::new("empty_ns", "old-books")).is_empty());
+}

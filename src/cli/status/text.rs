@@ -111,6 +111,9 @@ fn render_task(page: &mut Page, task: &TaskStatus) {
     page.some("conflict", task.conflicts.iter().map(problem));
     page.some("waiting", task.waiting.iter().map(problem));
     page.some(
+        if let Some(reason) = &direction.waiting {
+            page.line("", format_args!("{from} → {to} waits: {reason}"));
+        }
         "held",
         task.held.iter().map(|held| format!("{}: {}, because {}", held.service, held.address, held.reason)),
     );
@@ -174,6 +177,17 @@ mod tests {
         let mut status = status();
         status.registries.iter_mut().for_each(|registry| registry.unknown.clear());
         status.gateways.iter_mut().for_each(|gateway| gateway.error = None);
+    #[test]
+    fn a_direction_that_waits_says_why() {
+        let mut status = status();
+        status.tasks[1].directions[1].waiting = Some("polaris can't be read: timed out".to_owned());
+        let text = render(&status);
+        assert!(
+            text.contains("\n          polaris → nacos waits: polaris can't be read: timed out\n"),
+            "{text}"
+        );
+    }
+
         for task in &mut status.tasks {
             (task.failing, task.conflicts, task.error) = (Vec::new(), Vec::new(), None);
         }

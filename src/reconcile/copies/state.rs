@@ -22,6 +22,8 @@ pub struct CopyStatus {
     pub source: Option<ServiceKey>,
     /// Its first turn is done.
     pub done: bool,
+    /// One side was not read completely at the last turn: nothing can be said.
+    pub unread: bool,
     /// What is to be done about each address.
     pub outcomes: BTreeMap<Address, Outcome>,
     /// Removals that wait.
@@ -43,8 +45,6 @@ struct KeyState {
     window: Window,
     arrived: Option<Instant>,
     backoff: Backoff,
-    /// One side was not read completely at the last turn.
-    unread: bool,
     /// The last put of each copy, and when.
     puts: BTreeMap<Address, (InstanceCopy, Instant)>,
     status: CopyStatus,
@@ -137,8 +137,8 @@ impl Keys {
             let retry = state.note_failure(key, outcome.failure);
             let quiet = state.window.turn_ends(outcome.look.removes());
             let Look { turn, source, changed, withheld, waiting, .. } = outcome.look;
-            state.unread = turn.unread;
             let status = &mut state.status;
+            status.unread = turn.unread;
             status.done |= !turn.unread;
             status.source = source;
             status.outcomes = turn.outcomes;
@@ -162,7 +162,7 @@ impl Keys {
     /// Services of which one side was not read completely when they were last looked at.
     pub(super) fn unread(&self) -> Vec<ServiceKey> {
         let states = lock(&self.states);
-        states.iter().filter(|(_, state)| state.unread).map(|(key, _)| key.clone()).collect()
+        states.iter().filter(|(_, state)| state.status.unread).map(|(key, _)| key.clone()).collect()
     }
 
     /// Whether a service has had its first turn.

@@ -5,11 +5,15 @@ use std::collections::BTreeMap;
 use super::CopyFlow;
 use super::state::CopyStatus;
 use crate::config;
+use crate::guard::Scope;
 use crate::model::{Address, ServiceKey};
 use crate::reconcile::progress::PassProgress;
 use crate::reconcile::status::{DirectionStatus, HeldStatus, Problem, TaskStatus};
 use crate::registries::Change;
 use crate::sync::Outcome;
+
+/// So many parts of registries that can't be read are named.
+const REASONS: usize = 3;
 
 /// How a task stands, its directions together.
 pub(in crate::reconcile) fn status<'f>(
@@ -31,6 +35,7 @@ impl CopyFlow {
             done: progress.done,
             copies: statuses.values().map(copies).sum(),
             changes: progress.changes,
+            waiting: self.awaits(),
         });
         for (key, state) in statuses {
             self.add_service(&mut status, &key, state);
@@ -49,7 +54,9 @@ impl CopyFlow {
         let to = self.way.written();
         let problem = |object: String, reason: String| Problem { service: key.to_string(), object, reason };
         status.failing.extend(state.error.map(|reason| problem(to.to_owned(), reason)));
-        status.waiting.extend(state.waiting.map(|reason| problem(to.to_owned(), reason)));
+        // What can't be read is told of the direction, once for all services.
+        let waiting = state.waiting.filter(|_| !state.unread);
+        status.waiting.extend(waiting.map(|reason| problem(to.to_owned(), reason)));
         let copy = |address: &dyn std::fmt::Display| format!("{address} in {to}");
         status.conflicts.extend(state.taken.iter().map(|address| {
             problem(copy(address), "somebody else's entry stands where the copy would".to_owned())
@@ -77,6 +84,23 @@ impl CopyFlow {
         status.held.extend(held.map(|it| HeldStatus::of(key, None, it.address.to_string(), &it.held, now)));
     }
 
+    /// What of the two registries can't be read at present.
+    fn awaits(&self) -> Option<String> {
+        let ends = [&self.source, self.destination.shown()];
+        let unknown = ends.into_iter().flat_map(|end| {
+            let unknown = end.view().unknowns().into_iter();
+            unknown.map(|(scope, why)| match scope {
+                Scope::Source => format!("{} can't be read: {}", end.name, why.reason),
+                scope => format!("{scope} of {} can't be read: {}", end.name, why.reason),
+            })
+        });
+        let mut reasons: Vec<String> = unknown.collect();
+        let more = reasons.len().saturating_sub(REASONS);
+        reasons.truncate(REASONS);
+        reasons.extend((more > 0).then(|| format!("and {more} more")));
+        (!reasons.is_empty()).then(|| reasons.join("; "))
+    }
+
     /// What the first pass waits for; none when it is done, or one of its registries is reported unreachable.
     pub fn awaited(&self) -> Option<String> {
         let progress = self.progress();
@@ -84,8 +108,9 @@ impl CopyFlow {
             return None;
         }
         let PassProgress { done, all, .. } = progress;
+        let why = self.awaits().map(|reasons| format!(" ({reasons})")).unwrap_or_default();
         Some(format!(
-            "task {}: {done} of {all} services are copied from {} to {}",
+            "task {}: {done} of {all} services are copied from {} to {}{why}",
             self.way.task().name,
             self.way.read(),
             self.way.written()

@@ -121,7 +121,10 @@ impl CopyFlow {
     /// What a turn would do now; touches nothing.
     pub fn look(&self, key: &ServiceKey) -> Look {
         let Some(standing) = self.destination.standing(key) else {
-            return Look { turn: Turn { unread: true, ..Turn::default() }, ..Look::default() };
+            let turn = Turn { unread: true, ..Turn::default() };
+            let waiting =
+                self.destination.unknown(key).map(|reason| why_blocked(key, Blocked::Unknown(reason)));
+            return Look { turn, waiting, ..Look::default() };
         };
         let Some(source_key) = self.source_key(key, &standing) else { return Look::default() };
         let entry = self.way.entry(&source_key);
@@ -145,7 +148,10 @@ impl CopyFlow {
             hold: entry.map_or(self.way.task().hold, |entry| entry.hold),
             now: self.source.time(),
         });
-        self.permitted(key, source_key, turn)
+        let unread = source.is_none().then(|| self.source.view().unknown(&source_key)).flatten();
+        let waiting = unread.map(|unknown| format!("the source can't be read: {}", unknown.reason));
+        let look = self.permitted(key, source_key, turn);
+        Look { waiting: look.waiting.or(waiting), ..look }
     }
 
     /// What a turn would do now, and how everything stands; touches nothing.
@@ -291,6 +297,7 @@ impl CopyFlow {
         }
         if let Some(reason) = &outcome.look.waiting
             && before.waiting.is_none()
+            && !outcome.look.turn.unread
         {
             tracing::warn!(%task, service = %key, registry = to, %reason, "copies can't be written now, and will be as soon as they can");
         }

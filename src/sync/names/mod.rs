@@ -55,6 +55,13 @@ pub enum Unnamed {
         /// The only one there.
         only: String,
     },
+    /// The registry that the task reads has one namespace, and another one's services are carried from it.
+    OneNamespaceBack {
+        /// This service's.
+        namespace: String,
+        /// The only one there.
+        only: String,
+    },
     /// Another namespace is mapped onto the one that it would have.
     TakenNamespace {
         /// The one that it would have.
@@ -84,6 +91,10 @@ impl fmt::Display for Unnamed {
             Self::OneNamespace { namespace, only } => write!(
                 f,
                 "the destination has the namespace `{only}` only; `namespace_map: {{ {namespace}: {only} }}` carries `{namespace}` into it"
+            ),
+            Self::OneNamespaceBack { namespace, only } => write!(
+                f,
+                "the other registry has the namespace `{only}` only; `namespace_map: {{ {only}: {namespace} }}` carries `{namespace}` into it"
             ),
             Self::TakenNamespace { namespace } => {
                 write!(f, "another namespace is carried into the destination's `{namespace}`")
@@ -171,6 +182,14 @@ impl Names {
         Ok(ServiceKey { namespace, service: written(self.from.services(), &service)? })
     }
 
+    /// What a service of the other registry would be called in the one, if nothing but its name counted: as far as it has one there, else
+    /// as it is. An entry that fits this asks for it.
+    pub fn back_as_asked(&self, key: &ServiceKey) -> ServiceKey {
+        let plain = self.to.services().read(&key.service);
+        let namespace = self.namespace_back(&key.namespace).unwrap_or_else(|_| key.namespace.clone());
+        self.back(key).unwrap_or(ServiceKey { namespace, service: plain })
+    }
+
     /// What a namespace of the one registry is called in the other.
     ///
     /// # Errors
@@ -226,6 +245,10 @@ impl Names {
         } else {
             written(self.from.namespaces(), &self.to.namespaces().read(namespace))?
         };
+        if self.from.kind.has_one_namespace() && !self.from.is_default(&same) {
+            let only = self.from.namespace.clone();
+            return Err(Unnamed::OneNamespaceBack { namespace: namespace.to_owned(), only });
+        }
         let there = self.namespace_there(&same)?;
         if self.is_same_there(&there, namespace) { Ok(same) } else { Err(Unnamed::NoWayBack) }
     }

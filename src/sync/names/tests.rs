@@ -245,6 +245,16 @@ fn a_registry_without_namespaces_has_room_for_one() {
 }
 
 #[test]
+fn into_a_registry_without_namespaces_one_is_carried_back() {
+    let key = ServiceKey::new("prod", "s");
+    let told = names(RegistryKind::Consul, RegistryKind::Polaris).back(&key).unwrap_err();
+    assert!(told.to_string().contains("namespace_map: { default: prod }"), "{told}");
+    let map = BTreeMap::from([("default".to_owned(), "prod".to_owned())]);
+    let mapped = Names::new(words(RegistryKind::Consul), words(RegistryKind::Polaris), map, None);
+    assert_eq!(mapped.back(&key), Ok(ServiceKey::new("default", "s")));
+}
+
+#[test]
 fn too_long_is_told() {
     let name = "x".repeat(129);
     let names = names(RegistryKind::Nacos, RegistryKind::ServiceCenter);
