@@ -1,7 +1,7 @@
 //! Tasks that go for good. What they have left in gateways is retired like that of a task none of whose services is wanted any more, by
 //! the same flows and so by the same rules. Copies in registries are removed wherever they bear our mark.
 
-mod copies;
+pub(super) mod copies;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

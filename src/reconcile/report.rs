@@ -28,7 +28,7 @@ impl Backend for Supervisor {
             version: env!("CARGO_PKG_VERSION").into(),
             owner: self.config.owner.clone(),
             uptime_seconds: self.started.elapsed().as_secs(),
-            registries: self.sources().map(|source| registry_status(source)).collect(),
+            registries: self.sources().map(|source| self.registry_status(source)).collect(),
             gateways: self.gateways.values().map(|gateway| self.gateway_status(gateway)).collect(),
             tasks: self.config.tasks.iter().map(|task| self.task_status(task)).collect(),
         }
@@ -66,6 +66,11 @@ impl Backend for Supervisor {
 }
 
 impl Supervisor {
+    fn registry_status(&self, source: &SourceHandle) -> RegistryStatus {
+        let leftovers = self.leftovers.get(&source.name).map(|left| left.unconfigured()).unwrap_or_default();
+        RegistryStatus { leftovers, ..registry_status(source) }
+    }
+
     fn gateway_status(&self, gateway: &GatewayHandle) -> GatewayStatus {
         let (state, error) = match gateway.condition() {
             Condition::Reading => ("reading", None),
@@ -99,7 +104,9 @@ impl Supervisor {
         }
         let mut directions = self.copies.iter().filter(|flow| flow.way.task().name == task.name).peekable();
         if directions.peek().is_some() {
-            return copies::status(task, directions.map(|flow| &**flow));
+            let mut status = copies::status(task, directions.map(|flow| &**flow));
+            self.leftovers.values().for_each(|left| left.add_to(&mut status));
+            return status;
         }
         let refused = self.refused.get(&task.name);
         let state = if refused.is_some() { "refused" } else { "disabled" };
@@ -196,6 +203,7 @@ fn registry_status(source: &SourceHandle) -> RegistryStatus {
         read: progress.read,
         breaker: breaker_view(source, &guard),
         unprotected: unprotected.collect(),
+        leftovers: Vec::new(),
     }
 }
 

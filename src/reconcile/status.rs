@@ -48,6 +48,9 @@ pub struct RegistryStatus {
     pub breaker: BreakerView,
     /// What the guard does not protect at present, for people.
     pub unprotected: Vec<String>,
+    /// Tasks that are not configured any more, and have left copies in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leftovers: Vec<String>,
 }
 
 /// A part of a registry that cannot be read.
@@ -174,12 +177,12 @@ pub struct DirectionStatus {
     pub copies: usize,
     /// Writes carried out since the start.
     pub changes: u64,
-}
-
-impl Status {
     /// Why it waits: what of the two registries can't be read at present.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting: Option<String>,
+}
+
+impl Status {
     /// Everything can be read, and nothing fails or is in conflict. What is held or waits is no trouble by itself.
     pub fn is_well(&self) -> bool {
         let well =

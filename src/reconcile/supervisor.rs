@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use causeway_gateways::{GatewayError, Listed};
+use causeway_gateways::Listed;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry as MetricsRegistry;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::audit::{keep_read, keep_tended};
@@ -17,6 +16,7 @@ use super::copies::{Carried, Copied, CopyFlow, DestinationHandle, Shared};
 use super::flow::Flow;
 use super::gateway::GatewayHandle;
 use super::interest::{Matched, Named, Together};
+use super::leftovers::Leftovers;
 use super::metrics::Metrics;
 use super::permit::{Alone, Permits};
 use super::progress::PassProgress;
@@ -25,7 +25,7 @@ use super::source::SourceHandle;
 use crate::config::{self, Config, Destination, Policy, RegistryKind};
 use crate::guard::Rules;
 use crate::project::{self, naming};
-use crate::registries::{Interest, Source};
+use crate::registries::{Interest, Life, Source};
 use crate::sync::Way;
 
 /// A registry in use, with what watches it.
@@ -42,6 +42,8 @@ pub struct Supervisor {
     sources: BTreeMap<String, Watched>,
     pub(super) gateways: BTreeMap<String, Arc<GatewayHandle>>,
     pub(super) destinations: BTreeMap<String, Arc<DestinationHandle>>,
+    /// What is left in registries that keep what nobody renews.
+    pub(super) leftovers: BTreeMap<String, Arc<Leftovers>>,
     /// The running tasks to gateways, in the order of the configuration.
     pub flows: Vec<Arc<Flow>>,
     /// The running tasks to registries, in the order of the configuration, each direction by itself.
@@ -107,6 +109,7 @@ impl Supervisor {
             sources: BTreeMap::new(),
             gateways: BTreeMap::new(),
             destinations: BTreeMap::new(),
+            leftovers: BTreeMap::new(),
             flows: Vec::new(),
             copies: Vec::new(),
             refused: BTreeMap::new(),
@@ -124,7 +127,27 @@ impl Supervisor {
         if supervisor.flows.is_empty() && supervisor.copies.is_empty() {
             return Err(supervisor.nothing_runs());
         }
+        if matches!(supervisor.pace, Pace::Running) {
+            supervisor.look_for_leftovers(adapters)?;
+        }
         Ok(Arc::new(supervisor))
+    }
+
+    /// Copies on leases end without a task that renews them. What stays is looked for.
+    fn look_for_leftovers(&mut self, adapters: &dyn Adapters) -> Result<(), String> {
+        let kept = self.destinations.iter().filter(|(_, handle)| handle.life() == Life::Permanent);
+        let mut leftovers = BTreeMap::new();
+        for (name, destination) in kept {
+            let (source, destination) =
+                (adapters.source(&self.config.registries[name])?, Arc::clone(destination));
+            let origins =
+                self.sources.iter().map(|(name, watched)| (name.clone(), Arc::clone(&watched.handle)));
+            let read = Arc::new(Together(self.sources[name].wanted.clone()));
+            let found = Leftovers::new(&self.config, destination, source, read, origins.collect());
+            leftovers.insert(name.clone(), found);
+        }
+        self.leftovers = leftovers;
+        Ok(())
     }
 
     fn nothing_runs(&self) -> String {
@@ -272,6 +295,8 @@ impl Supervisor {
         others.extend(tended.map(|gateway| tokio::spawn(keep_tended(Arc::clone(gateway), readers.clone()))));
         let destinations = self.destinations.values();
         others.extend(destinations.map(|it| tokio::spawn(Arc::clone(it).run(readers.clone()))));
+        let leftovers = self.leftovers.values().zip(interval.into_iter().cycle());
+        others.extend(leftovers.map(|(it, every)| tokio::spawn(Arc::clone(it).run(every, readers.clone()))));
         others.push(tokio::spawn(Arc::clone(self).report_every(readers.clone())));
         others.push(tokio::spawn(Arc::clone(self).check_gateways(readers.clone())));
         let flows = self.flows.iter().map(|flow| {
@@ -314,7 +339,7 @@ impl Supervisor {
     }
 
     /// Starts the watches of all registries.
-    fn watch(&self, stop: &CancellationToken) -> Vec<JoinHandle<()>> {
+    pub(super) fn watch(&self, stop: &CancellationToken) -> Vec<JoinHandle<()>> {
         let watches = self.sources.values().map(|watched| {
             let also = match &self.pace {
                 Pace::Running => None,
@@ -326,48 +351,6 @@ impl Supervisor {
             tokio::spawn(handle.run(Arc::clone(&watched.source), interest, stop.clone()))
         });
         watches.collect()
-    }
-
-    /// Reads registries and gateways once, for commands that look or make a single pass. The watches end with the token.
-    ///
-    /// # Errors
-    /// A gateway that cannot be read, by name. A registry that cannot be read is no error: its view says what is unknown.
-    pub async fn read_once(
-        self: &Arc<Self>,
-        patience: Duration,
-        stop: &CancellationToken,
-    ) -> Result<(), String> {
-        self.watch_once(patience, stop).await;
-        match self.read_gateways().await.into_iter().next() {
-            Some((name, error)) => Err(format!("gateway {name} cannot be read: {error}")),
-            None => Ok(()),
-        }
-    }
-
-    /// Reads every gateway, and tells the guards what stands in those that could be read. Answers why the others could not.
-    pub async fn read_gateways(&self) -> BTreeMap<String, GatewayError> {
-        let mut failed = BTreeMap::new();
-        for (name, gateway) in &self.gateways {
-            match gateway.read_all().await {
-                Ok(()) => gateway.mark_ready(),
-                Err(error) => drop(failed.insert(name.clone(), error)),
-            }
-        }
-        for flow in self.flows.iter().filter(|flow| flow.gateway.was_read()) {
-            flow.take_stock();
-        }
-        failed
-    }
-
-    /// Watches until every registry was tried, or patience ends, and tells the guards what stands in those that are written.
-    pub async fn watch_once(self: &Arc<Self>, patience: Duration, stop: &CancellationToken) {
-        self.watch(stop);
-        for source in self.sources() {
-            let mut progress = source.view().progress();
-            // Whatever is not read by then is unknown, and said to be.
-            let _ = timeout(patience, progress.wait_for(|progress| progress.settled)).await;
-        }
-        self.copies.iter().for_each(|flow| flow.take_stock());
     }
 
     /// How far the first pass has come.

@@ -1,4 +1,4 @@
-//! A whole registry, read once.
+//! A registry, or a part of it, read once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -28,7 +28,7 @@ impl Interest for Everything {
 }
 
 /// A registry as it was read once.
-pub struct Whole {
+pub struct ReadOnce {
     /// What was read.
     pub view: Arc<View>,
     /// What cannot be read.
@@ -38,17 +38,27 @@ pub struct Whole {
 }
 
 /// Reads all that a registry shows, and leaves it.
-pub async fn read_whole(name: &str, source: Arc<dyn Source>, patience: Duration) -> Whole {
+pub async fn read_whole(name: &str, source: Arc<dyn Source>, patience: Duration) -> ReadOnce {
+    read_once(name, source, Arc::new(Everything), patience).await
+}
+
+/// Reads what is wanted of a registry, and leaves it.
+pub async fn read_once(
+    name: &str,
+    source: Arc<dyn Source>,
+    wanted: Arc<dyn Interest>,
+    patience: Duration,
+) -> ReadOnce {
     let view = View::new(name);
     let stop = CancellationToken::new();
     let watching = tokio::spawn({
         let (view, stop) = (Arc::clone(&view), stop.clone());
-        async move { source.watch(Arc::new(Everything), view, stop).await }
+        async move { source.watch(wanted, view, stop).await }
     });
     let mut progress = view.progress();
     let settled = timeout(patience, progress.wait_for(|progress| progress.settled)).await.is_ok();
     let unknown = view.unknowns();
     stop.cancel();
     let _ = timeout(LEAVING, watching).await;
-    Whole { view, unknown, settled }
+    ReadOnce { view, unknown, settled }
 }

@@ -6,6 +6,7 @@ mod guarding;
 mod handing_over;
 mod leaving;
 mod migrating;
+mod narrowing;
 mod scene;
 mod server;
 mod single_pass;

@@ -45,6 +45,10 @@ struct State {
     lag: Duration,
     /// An address of a service holds one entry only.
     narrow: bool,
+    /// Copies stay until they are removed.
+    permanent: bool,
+    /// How many services each watch was shown at first.
+    read: Vec<usize>,
     /// Addresses that were left without an entry by a removal of ours.
     emptied: Vec<String>,
     down: bool,
@@ -83,6 +87,16 @@ impl Server {
     /// An address of a service holds one entry only from now on, as in Nacos.
     pub fn is_narrow(&self) {
         self.with(|state| state.narrow = true);
+    }
+
+    /// Copies stay from now on until they are removed, as in Polaris and Consul.
+    pub fn is_permanent(&self) {
+        self.with(|state| state.permanent = true);
+    }
+
+    /// How many services each watch was shown at first, since the last call.
+    pub fn read(&self) -> Vec<usize> {
+        self.with(|state| std::mem::take(&mut state.read))
     }
 
     /// The addresses that removals have left without an entry since the last call.
@@ -146,7 +160,8 @@ impl State {
         if self.swept.is_none_or(|at| now >= at + Duration::from_secs(1)) {
             self.swept = Some(now);
             let before = self.copies.len();
-            self.copies.retain(|_, (_, until)| now < *until);
+            let permanent = self.permanent;
+            self.copies.retain(|_, (_, until)| permanent || now < *until);
             self.changed |= self.copies.len() != before;
         }
     }
@@ -248,13 +263,16 @@ impl Source for Server {
             if last.as_ref().is_some_and(|last| Arc::ptr_eq(last, &content)) {
                 continue;
             }
-            last = Some(Arc::clone(&content));
+            let is_first = last.replace(Arc::clone(&content)).is_none();
             view.set_known(&Scope::Source);
             let mut names: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
             for namespace in interest.namespaces().into_iter().flatten() {
                 names.entry(namespace).or_default();
             }
             let wanted: Vec<_> = content.iter().filter(|(key, _)| interest.wants(key)).collect();
+            if is_first {
+                self.with(|state| state.read.push(wanted.len()));
+            }
             for (key, _) in &wanted {
                 names.entry(key.namespace.clone()).or_default().insert(key.service.clone());
             }
@@ -276,7 +294,10 @@ impl Destination for Server {
     }
 
     fn life(&self) -> Life {
-        Life::Lease { renew_every: RENEW_EVERY, expires_after: LEASE }
+        match self.with(|state| state.permanent) {
+            true => Life::Permanent,
+            false => Life::Lease { renew_every: RENEW_EVERY, expires_after: LEASE },
+        }
     }
 
     fn as_shown(&self, copy: &InstanceCopy) -> Instance {

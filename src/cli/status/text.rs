@@ -59,6 +59,17 @@ fn render_registry(page: &mut Page, registry: &RegistryStatus) {
         );
     }
     page.some("not protected", registry.unprotected.iter().cloned());
+    render_leftovers(page, &registry.leftovers);
+}
+
+fn render_leftovers(page: &mut Page, tasks: &[String]) {
+    if !tasks.is_empty() {
+        let tasks = tasks.join(", ");
+        page.line(
+            "",
+            format_args!("left by tasks that are not configured any more: {tasks} (`causeway prune`)"),
+        );
+    }
 }
 
 fn render_gateway(page: &mut Page, gateway: &GatewayStatus) {
@@ -77,13 +88,7 @@ fn render_gateway(page: &mut Page, gateway: &GatewayStatus) {
         let error = node.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
         page.line("", format_args!("node {}: {}{error}", node.address, node.state));
     }
-    if !gateway.leftovers.is_empty() {
-        let tasks = gateway.leftovers.join(", ");
-        page.line(
-            "",
-            format_args!("left by tasks that are not configured any more: {tasks} (`causeway prune`)"),
-        );
-    }
+    render_leftovers(page, &gateway.leftovers);
 }
 
 fn render_task(page: &mut Page, task: &TaskStatus) {
@@ -106,14 +111,14 @@ fn render_task(page: &mut Page, task: &TaskStatus) {
                 direction.done, direction.services, direction.copies
             ),
         );
+        if let Some(reason) = &direction.waiting {
+            page.line("", format_args!("{from} → {to} waits: {reason}"));
+        }
     }
     page.some("failing", task.failing.iter().map(problem));
     page.some("conflict", task.conflicts.iter().map(problem));
     page.some("waiting", task.waiting.iter().map(problem));
     page.some(
-        if let Some(reason) = &direction.waiting {
-            page.line("", format_args!("{from} → {to} waits: {reason}"));
-        }
         "held",
         task.held.iter().map(|held| format!("{}: {}, because {}", held.service, held.address, held.reason)),
     );
@@ -173,11 +178,6 @@ mod tests {
     }
 
     #[test]
-    fn it_is_well_when_nothing_is_amiss() {
-        let mut status = status();
-        status.registries.iter_mut().for_each(|registry| registry.unknown.clear());
-        status.gateways.iter_mut().for_each(|gateway| gateway.error = None);
-    #[test]
     fn a_direction_that_waits_says_why() {
         let mut status = status();
         status.tasks[1].directions[1].waiting = Some("polaris can't be read: timed out".to_owned());
@@ -188,6 +188,11 @@ mod tests {
         );
     }
 
+    #[test]
+    fn it_is_well_when_nothing_is_amiss() {
+        let mut status = status();
+        status.registries.iter_mut().for_each(|registry| registry.unknown.clear());
+        status.gateways.iter_mut().for_each(|gateway| gateway.error = None);
         for task in &mut status.tasks {
             (task.failing, task.conflicts, task.error) = (Vec::new(), Vec::new(), None);
         }

@@ -161,6 +161,16 @@ impl DestinationHandle {
         outcomes
     }
 
+    /// Removes copies that no task carries any more.
+    pub(in crate::reconcile) async fn remove_left(
+        &self,
+        key: &ServiceKey,
+        removals: &[Change],
+    ) -> Vec<Result<Written, WriteError>> {
+        let _turn = self.writers.turn(key).await;
+        self.write(key, removals).await
+    }
+
     /// Keeps the copies alive and looks after the registry until `stop`.
     pub(in crate::reconcile) async fn run(self: Arc<Self>, stop: CancellationToken) {
         tokio::join!(self.form.tend(stop.clone()), stop.run_until_cancelled(self.keep()));
@@ -268,6 +278,6 @@ impl DestinationHandle {
 }
 
 /// Nothing that is done under these locks panics half-way.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(in crate::reconcile) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

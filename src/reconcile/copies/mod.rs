@@ -30,7 +30,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 pub use destination::DestinationHandle;
-use destination::lock;
+pub(super) use destination::lock;
 pub use explain::{CopyState, CopyView, Operation, ServiceView};
 pub(super) use interest::{Carried, Copied};
 use state::Keys;

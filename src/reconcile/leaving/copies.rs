@@ -12,8 +12,8 @@ use crate::config::{self, Config};
 use crate::model::{Instance, ServiceKey};
 use crate::reconcile::build::Adapters;
 use crate::reconcile::copies::{CopyState, CopyView, ServiceView};
-use crate::registries::whole::{Whole, read_whole};
-use crate::registries::{Change, Destination, InstanceCopy, Written};
+use crate::registries::whole::read_whole;
+use crate::registries::{Change, Destination, InstanceCopy, View, Written};
 use crate::sync::{Direction, Mark, Outcome, Way};
 
 /// How long a registry may take to be read whole.
@@ -102,7 +102,7 @@ pub(super) async fn find(config: &Config, adapters: &dyn Adapters, leaves: &Leav
 }
 
 /// What the configured tasks may write. A task that is switched off keeps what it has, both ways.
-fn ways(config: &Config) -> Vec<Way> {
+pub(in crate::reconcile) fn ways(config: &Config) -> Vec<Way> {
     let tasks = config.tasks.iter().filter_map(|task| {
         let ends = (config.registries.get(&task.source)?, config.registries.get(task.destination.name())?);
         Some((task, ends))
@@ -139,21 +139,32 @@ async fn find_in(
         unread.push(format!("registry {name}: not read completely within {PATIENCE:?}"));
     }
     let of = Search { owner: &config.owner, leaves, ways, registry: name };
-    Found { copies: of.found(&whole, &form), unread }
+    let copies = of.found(&whole.view).into_iter().map(|((mark, reason), services)| LeftCopies {
+        registry: name.clone(),
+        mark,
+        reason,
+        services,
+        form: Arc::clone(&form),
+    });
+    Found { copies: copies.collect(), unread }
 }
 
 /// What is looked for in one registry.
-struct Search<'a> {
-    owner: &'a str,
-    leaves: &'a Leaves<'a>,
-    ways: &'a [Way],
-    registry: &'a str,
+pub(in crate::reconcile) struct Search<'a> {
+    pub(in crate::reconcile) owner: &'a str,
+    pub(in crate::reconcile) leaves: &'a Leaves<'a>,
+    pub(in crate::reconcile) ways: &'a [Way],
+    pub(in crate::reconcile) registry: &'a str,
 }
 
+/// Copies by whose they are and why they go, and by their services.
+type ByMark = BTreeMap<(Mark, String), BTreeMap<ServiceKey, Vec<InstanceCopy>>>;
+
 impl Search<'_> {
-    fn found(&self, whole: &Whole, form: &Arc<dyn Destination>) -> Vec<LeftCopies> {
-        let mut found: BTreeMap<(Mark, String), BTreeMap<ServiceKey, Vec<InstanceCopy>>> = BTreeMap::new();
-        let readings = whole.view.services().into_iter().filter_map(|key| whole.view.reading(&key));
+    /// The copies in a view that go.
+    pub(in crate::reconcile) fn found(&self, view: &View) -> ByMark {
+        let mut found = ByMark::new();
+        let readings = view.services().into_iter().filter_map(|key| view.reading(&key));
         for snapshot in readings.map(|reading| reading.snapshot) {
             for entry in snapshot.copies.values().flatten() {
                 let Some((mark, reason)) = self.leaver(&snapshot.key, entry) else { continue };
@@ -161,14 +172,7 @@ impl Search<'_> {
                 found.entry((mark, reason)).or_default().entry(snapshot.key.clone()).or_default().push(copy);
             }
         }
-        let left = found.into_iter().map(|((mark, reason), services)| LeftCopies {
-            registry: self.registry.to_owned(),
-            mark,
-            reason,
-            services,
-            form: Arc::clone(form),
-        });
-        left.collect()
+        found
     }
 
     /// Whose an entry is that goes, and why.
