@@ -415,6 +415,25 @@ proptest! {
     }
 }
 
+/// An instance comes back to where it had just left, and of the two copies that stand by then the marks are lost.
+#[test]
+fn of_two_copies_that_lost_their_marks_one_stays() {
+    let register = |registry| Step::Register { registry, host: 1, weight: 1 };
+    let (leave, into_forgetful) = (Step::Leave { registry: 0, host: 1 }, [1, 3]);
+    let steps = [
+        register(0),
+        Step::Look(0),
+        Step::Turn(into_forgetful[0]),
+        register(1),
+        leave,
+        Step::Pass(5),
+        register(0),
+        Step::Turn(into_forgetful[1]),
+        Step::LoseMarks,
+    ];
+    play(&steps);
+}
+
 /// One long life, from a fixed seed.
 #[test]
 fn ten_thousand_steps() {

@@ -180,8 +180,10 @@ impl Sides<'_> {
 
     /// Whoever wrote this copy comes to the same answer, the other way round.
     fn comes_before_ours(&self, copy: &Instance) -> bool {
-        let Mark { owner, task, .. } = self.inputs.mark;
-        Mark::read(&copy.metadata).is_some_and(|other| (&other.owner, &other.task) < (owner, task))
+        let ours = self.inputs.mark;
+        let by_id = || Some(Mark { task: self.sibling(copy)?.to_owned(), ..ours.clone() });
+        let theirs = Mark::read(&copy.metadata).or_else(by_id);
+        theirs.is_some_and(|theirs| (&theirs.owner, &theirs.task) < (&ours.owner, &ours.task))
     }
 
     fn copies(&self, address: &Address) -> impl Iterator<Item = &Instance> {
