@@ -16,6 +16,9 @@ pub const ADMIN_PASSWORD: &str = "causeway-tests";
 const START_LIMIT: Duration = Duration::from_secs(300);
 const STOP_LIMIT: Duration = Duration::from_secs(60);
 
+/// As long as the server waits for its own database. Its default of 3 s is too short for a busy machine.
+const DATABASE_LIMIT_MILLIS: u32 = 240_000;
+
 /// How a server is to be.
 #[derive(Clone, Copy, Debug)]
 pub struct NacosOptions {
@@ -160,6 +163,7 @@ impl NacosServer {
              nacos.core.api.compatibility.admin.enabled=true\n\
              nacos.core.api.compatibility.console.enabled=true\n\
              server.tomcat.accesslog.enabled=false\n\
+             db.pool.config.connection-timeout={DATABASE_LIMIT_MILLIS}\n\
              nacos.naming.push.pushTaskDelay={push_delay}\n"
         )
     }
