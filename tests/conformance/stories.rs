@@ -151,7 +151,7 @@ pub async fn cut_at_rest(proxy: &Proxy, limit: Duration) {
 async fn until_used_to(proxy: &Proxy, limit: Duration) {
     loop {
         let (connections, answers) = (proxy.ever_open(), proxy.answered());
-        until(limit, "the source is answered", || proxy.answered() >= answers + USED_TO).await;
+        until(limit * 5, "the source is answered", || proxy.answered() >= answers + USED_TO).await;
         if proxy.ever_open() == connections {
             return;
         }
