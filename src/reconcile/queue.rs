@@ -95,6 +95,12 @@ impl<K: Ord + Clone> Queue<K> {
         (state.order.iter().take_while(|(at, _)| *at <= now).count(), state.busy.len())
     }
 
+    /// Whether more than `count` keys are due by now.
+    pub fn has_more_than(&self, count: usize) -> bool {
+        let now = Instant::now();
+        self.lock().order.iter().nth(count).is_some_and(|(at, _)| *at <= now)
+    }
+
     /// The keys that are being worked on.
     pub fn busy(&self) -> Vec<K> {
         self.lock().busy.iter().cloned().collect()

@@ -125,6 +125,9 @@ pub enum Renewed {
     Lost,
 }
 
+/// Two rounds of a watch that asks for 500 services a second, for each service: a write may come just after its service's turn.
+const TURN: Duration = Duration::from_millis(4);
+
 /// Why a write or a renewal failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WriteError {
@@ -163,9 +166,10 @@ pub trait Destination: Send + Sync + 'static {
         self.as_shown(copy) != *standing
     }
 
-    /// For how long after a write its readers may still be shown what stood before.
-    fn shows_within(&self) -> Duration {
-        Duration::from_secs(5)
+    /// For how long after a write what is watched of it may still be what stood before, where so many services are watched: several
+    /// registries are asked for one service after the other, 500 a second.
+    fn shows_within(&self, services: usize) -> Duration {
+        Duration::from_secs(5) + TURN.saturating_mul(u32::try_from(services).unwrap_or(u32::MAX))
     }
 
     /// Whether an address of a service holds one entry only, so that a copy stands in another one's place and not beside it.

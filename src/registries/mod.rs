@@ -18,6 +18,7 @@ mod namespace;
 mod on_demand;
 pub mod polaris;
 mod polling;
+mod put_off;
 mod server;
 pub mod servicecenter;
 mod tls;
@@ -38,6 +39,7 @@ use crate::model::ServiceKey;
 
 pub use capabilities::{Capabilities, MetadataKeys, Weights};
 pub use destination::{Change, Destination, InstanceCopy, Life, Renewed, WriteError, Written};
+pub use put_off::PutOff;
 pub use view::{Progress, Reading, Unknown, View, ViewEvent};
 
 /// What the running tasks want to see of one registry.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+use super::PutOff;
 use crate::guard::Scope;
 use crate::model::{ServiceKey, Snapshot};
 
@@ -62,6 +63,7 @@ pub struct View {
     registry: String,
     state: Mutex<State>,
     progress: watch::Sender<Progress>,
+    put_off: PutOff,
 }
 
 #[derive(Default)]
@@ -88,12 +90,22 @@ impl View {
     /// An empty view: nothing is known yet.
     pub fn new(registry: impl Into<String>) -> Arc<Self> {
         let (progress, _) = watch::channel(Progress::default());
-        Arc::new(Self { registry: registry.into(), state: Mutex::default(), progress })
+        Arc::new(Self {
+            registry: registry.into(),
+            state: Mutex::default(),
+            progress,
+            put_off: PutOff::default(),
+        })
     }
 
     /// The registry's configured name.
     pub fn registry(&self) -> &str {
         &self.registry
+    }
+
+    /// What its adapter need not read at once.
+    pub fn put_off(&self) -> &PutOff {
+        &self.put_off
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

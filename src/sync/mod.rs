@@ -6,6 +6,7 @@
 //!  destination's ──────┘
 //! ```
 
+mod filling;
 mod keeper;
 mod mark;
 mod names;
@@ -17,6 +18,7 @@ mod tests;
 mod turn;
 mod way;
 
+pub use filling::Filling;
 pub use keeper::{CopyId, Keeper};
 pub use mark::{Holder, Mark};
 pub use names::{Names, Unnamed, Words};

@@ -2,6 +2,7 @@
 //! counts, so that nothing is written twice.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::mark::Mark;
 use crate::guard::Time;
@@ -12,54 +13,59 @@ use crate::registries::{Change, Destination, InstanceCopy};
 #[derive(Debug, Default)]
 pub struct Pending {
     services: BTreeMap<ServiceKey, BTreeMap<(Address, Mark), Write>>,
+    /// So long after it was carried out a write counts no more, shown or not. It gets longer with the number of services.
+    within: Duration,
 }
 
 #[derive(Debug)]
 struct Write {
     /// The copy that was put, and how readers will be shown it; `None` where it is gone.
     put: Option<(InstanceCopy, Instance)>,
-    /// From then on it counts no more, shown or not.
-    until: Time,
+    /// When it was carried out.
+    at: Time,
 }
 
 impl Pending {
     /// A change was carried out.
     pub fn wrote(&mut self, now: Time, change: &Change, form: &dyn Destination) {
         let copy = change.copy();
-        let until = now.after(form.shows_within());
         let put = match change {
             Change::Put(copy) => Some((copy.clone(), form.as_shown(copy))),
             Change::Remove(_) => None,
         };
         if put.is_some() && form.holds_one() {
-            self.succeed(copy, until);
+            self.succeed(now, copy);
         }
-        self.note(copy, Write { put, until });
+        self.note(copy, Write { put, at: now }, form);
     }
 
     /// The copies in whose place this one was put are gone, shown or not.
-    fn succeed(&mut self, copy: &InstanceCopy, until: Time) {
+    fn succeed(&mut self, now: Time, copy: &InstanceCopy) {
         let address = &copy.instance.address;
         let writes = self.services.entry(copy.key.clone()).or_default();
         for gone in copy.succeeded() {
             let is_its = |mark: &Mark| (&mark.owner, &mark.task) == (&gone.owner, &gone.task);
             writes.retain(|(at, mark), _| at != address || !is_its(mark));
-            writes.insert((address.clone(), gone), Write { put: None, until });
+            writes.insert((address.clone(), gone), Write { put: None, at: now });
         }
     }
 
     /// A copy that is still shown was found gone.
     pub fn lost(&mut self, now: Time, copy: &InstanceCopy, form: &dyn Destination) {
-        self.note(copy, Write { put: None, until: now.after(form.shows_within()) });
+        self.note(copy, Write { put: None, at: now }, form);
     }
 
-    fn note(&mut self, copy: &InstanceCopy, write: Write) {
+    fn note(&mut self, copy: &InstanceCopy, write: Write, form: &dyn Destination) {
         let id = (copy.instance.address.clone(), copy.mark.clone());
         self.services.entry(copy.key.clone()).or_default().insert(id, write);
+        self.within = self.within.max(form.shows_within(self.services.len()));
     }
 
-    /// What is shown as it was written pends no more, nor does what has had its time to be shown.
-    pub fn settle(&mut self, now: Time, shown: &Snapshot, form: &dyn Destination) {
+    /// What is shown as it was written pends no more, nor does what has had its time to be shown by a registry of which so many
+    /// services are watched.
+    pub fn settle(&mut self, now: Time, shown: &Snapshot, form: &dyn Destination, watched: usize) {
+        // A service that is made by a write is watched only when it is listed.
+        self.within = form.shows_within(watched + self.services.len());
         let Some(writes) = self.services.get_mut(&shown.key) else { return };
         writes.retain(|(address, mark), write| {
             let mut ours = ours(shown, mark, address).peekable();
@@ -69,7 +75,7 @@ impl Pending {
                     ours.any(|standing| standing == wanted || !form.differs(copy, standing))
                 }
             };
-            !is_shown && now < write.until
+            !is_shown && now < write.at.after(self.within)
         });
         if writes.is_empty() {
             self.services.remove(&shown.key);
@@ -83,13 +89,14 @@ impl Pending {
 
     /// When the last pending write to a service has had its time.
     pub fn until(&self, key: &ServiceKey) -> Option<Time> {
-        self.services.get(key)?.values().map(|write| write.until).max()
+        self.services.get(key)?.values().map(|write| write.at.after(self.within)).max()
     }
 
     /// What will be shown of a service, by what is shown now; `None` where nothing pends.
     pub fn foresee(&self, now: Time, shown: &Snapshot) -> Option<Snapshot> {
         let writes = self.services.get(&shown.key)?;
-        let writes: BTreeMap<_, _> = writes.iter().filter(|(_, write)| now < write.until).collect();
+        let writes: BTreeMap<_, _> =
+            writes.iter().filter(|(_, write)| now < write.at.after(self.within)).collect();
         let is_rewritten = |entry: &Instance| {
             let mut there = writes.keys().filter(|(address, _)| *address == entry.address);
             there.any(|(_, mark)| mark.owns(&shown.key, entry))
@@ -137,12 +144,12 @@ mod tests {
         let now = Time::default();
         pending.wrote(now, &Change::Put(copy(1.0)), &Form);
         assert!(pending.foresee(now, &shown(&[])).unwrap().same_instances(&shown(&[copy(1.0)])));
-        pending.settle(now, &shown(&[]), &Form);
+        pending.settle(now, &shown(&[]), &Form, 0);
         assert!(pending.foresee(now, &shown(&[])).is_some(), "an older view says nothing");
         pending.wrote(now, &Change::Put(copy(2.0)), &Form);
-        pending.settle(now, &shown(&[copy(1.0)]), &Form);
+        pending.settle(now, &shown(&[copy(1.0)]), &Form, 0);
         assert!(pending.foresee(now, &shown(&[copy(1.0)])).unwrap().same_instances(&shown(&[copy(2.0)])));
-        pending.settle(now, &shown(&[copy(2.0)]), &Form);
+        pending.settle(now, &shown(&[copy(2.0)]), &Form, 0);
         assert!(pending.foresee(now, &shown(&[copy(2.0)])).is_none());
     }
 
@@ -152,7 +159,7 @@ mod tests {
         let now = Time::default();
         pending.wrote(now, &Change::Remove(copy(1.0)), &Form);
         assert!(pending.foresee(now, &shown(&[copy(1.0)])).unwrap().same_instances(&shown(&[])));
-        pending.settle(now, &shown(&[]), &Form);
+        pending.settle(now, &shown(&[]), &Form, 0);
         assert!(pending.until(&copy(1.0).key).is_none());
     }
 
@@ -176,9 +183,9 @@ mod tests {
     fn what_is_never_shown_counts_for_its_time_only() {
         let mut pending = Pending::default();
         pending.wrote(Time::default(), &Change::Put(copy(1.0)), &Form);
-        let later = Time::default().after(Form.shows_within()).after(SECOND);
+        let later = Time::default().after(Form.shows_within(1)).after(SECOND);
         assert!(pending.foresee(later, &shown(&[])).unwrap().same_instances(&shown(&[])));
-        pending.settle(later, &shown(&[]), &Form);
+        pending.settle(later, &shown(&[]), &Form, 0);
         assert!(pending.foresee(later, &shown(&[])).is_none());
     }
 }

@@ -18,6 +18,8 @@ use crate::registries::{
 };
 
 const HOLD: Duration = Duration::from_secs(60);
+/// Within this time whatever was written is shown.
+const SHOWN: Duration = Duration::from_secs(5);
 const REGISTRIES: usize = 3;
 /// In this one an address holds one entry only.
 const NARROW: usize = 1;
@@ -53,6 +55,10 @@ impl Destination for Form {
         Life::Permanent
     }
 
+    fn shows_within(&self, _services: usize) -> Duration {
+        SHOWN
+    }
+
     fn as_shown(&self, copy: &InstanceCopy) -> Instance {
         let mut shown = copy.instance.clone();
         shown.attributes.insert("id".to_owned(), copy.mark.id(&copy.key, &shown.address));
@@ -82,6 +88,10 @@ impl Destination for NarrowForm {
 
     fn life(&self) -> Life {
         Form.life()
+    }
+
+    fn shows_within(&self, services: usize) -> Duration {
+        Form.shows_within(services)
     }
 
     fn as_shown(&self, copy: &InstanceCopy) -> Instance {
@@ -226,7 +236,7 @@ impl World {
             (address.clone(), judged)
         });
         self.process.guards[registry].observe(self.now, &key(), &judged.collect());
-        self.process.pending[registry].settle(self.now, &shown, form_of(registry));
+        self.process.pending[registry].settle(self.now, &shown, form_of(registry), 1);
         self.process.seen[registry] = shown;
         self.left.retain(|(at, _)| *at != registry);
     }
@@ -299,7 +309,7 @@ impl World {
     /// Whatever was written is shown within [`Destination::shows_within`].
     fn pass(&mut self, seconds: u64) {
         self.now = self.now.after(Duration::from_secs(seconds));
-        if Duration::from_secs(seconds) >= Form.shows_within() {
+        if Duration::from_secs(seconds) >= SHOWN {
             (0..REGISTRIES).for_each(|registry| self.look(registry));
         }
         let now = self.now;

@@ -111,6 +111,8 @@ pub enum Step {
     Shows(&'static str, Vec<Inst>),
     /// The service is not wanted, so it is never read.
     NeverRead(&'static str),
+    /// What was read need not be read again for so long.
+    PutOff(Duration),
     /// The source says that it can't be read.
     Unknown,
     /// The source says that everything can be read.
@@ -325,6 +327,7 @@ async fn take(harness: &dyn Harness, running: &Running, step: &Step) {
                 "{service} was read"
             );
         }
+        Step::PutOff(time) => running.view.put_off().set(Some(Instant::now() + *time)),
         Step::Unknown => drop(running.is_unknown(harness.limit(), true).await),
         Step::Known => drop(running.is_unknown(harness.limit(), false).await),
     }

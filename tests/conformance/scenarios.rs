@@ -1,11 +1,20 @@
 //! The scenarios that every registry plays.
 
+use std::time::Duration;
+
 use super::{Inst, Scenario, Step};
-use Step::{Close, Cut, Known, NeverRead, Open, Put, Remove, Shows, Unknown};
+use Step::{Close, Cut, Known, NeverRead, Open, Put, PutOff, Remove, Shows, Unknown};
 
 /// All of them.
 pub fn all() -> Vec<Scenario> {
-    vec![one_instances_life(), several_instances(), found_later(), cut_and_healed(), away_for_a_while()]
+    vec![
+        one_instances_life(),
+        several_instances(),
+        found_later(),
+        cut_and_healed(),
+        away_for_a_while(),
+        put_off(),
+    ]
 }
 
 fn a() -> Inst {
@@ -100,4 +109,30 @@ fn away_for_a_while() -> Scenario {
         Shows("orders", vec![a()]),
     ];
     Scenario { name: "away for a while", wanted: &["*"], before: vec![a(), b()], steps }
+}
+
+/// What may be read late is read in the end: a change, a service that comes, and one that goes; and a server that goes away
+/// meanwhile is found out.
+fn put_off() -> Scenario {
+    let late = Inst::new("shop-late", "10.0.0.2", 80);
+    let there = Inst::new("shop-cart", "10.0.0.1", 80);
+    let changed = there.clone().weight(2.0).with("version", "2");
+    let a_while = Duration::from_millis(1500);
+    let steps = vec![
+        PutOff(a_while),
+        Put(changed.clone()),
+        Put(late.clone()),
+        Shows("shop-cart", vec![changed.clone()]),
+        Shows("shop-late", vec![late.clone()]),
+        PutOff(a_while),
+        Remove(late),
+        Shows("shop-late", vec![]),
+        PutOff(a_while),
+        Close,
+        Unknown,
+        Open,
+        Known,
+        Shows("shop-cart", vec![changed]),
+    ];
+    Scenario { name: "put off", wanted: &["shop-*"], before: vec![there], steps }
 }

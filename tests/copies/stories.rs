@@ -232,6 +232,24 @@ async fn ten_thousand_copies_are_renewed_evenly() {
     assert!(counts[20..].iter().sum::<usize>() > mean * (counts.len() - 22), "{counts:?}");
 }
 
+/// Where thousands of services are asked for one after the other, each is shown late: it is written once nevertheless.
+#[tokio::test(start_paused = true)]
+async fn five_thousand_services_that_are_shown_late_are_written_once() {
+    let scene = Scene::of(&["a", "b"]);
+    let (a, b) = (scene.server("a"), scene.server("b"));
+    b.lags(Duration::from_secs(15));
+    for n in 0..5_000 {
+        let key = ServiceKey::new("empty_ns", format!("s{n}"));
+        a.register(&key, instance(&format!("10.0.{}.{}", n / 250, n % 250), 1.0, "1"));
+    }
+    let deployment = scene.deploy(&config(BOTH_WAYS));
+    let put_off = deployment.supervisor.copies[0].destination.shown().view().put_off();
+    until("it is being filled", || put_off.is_in_force()).await;
+    tokio::time::sleep(Duration::from_secs(100)).await;
+    assert_eq!(b.writes().len(), 5_000, "each is written once");
+    assert!(!put_off.is_in_force(), "it is read as ever");
+}
+
 #[tokio::test(start_paused = true)]
 async fn observing_and_keeping_write_and_remove_nothing() {
     for (setting, copies) in [("policy: observe", 0), ("delete: false", 1)] {

@@ -178,8 +178,8 @@ impl Destination for NotedDestination {
         self.inner.differs(copy, standing)
     }
 
-    fn shows_within(&self) -> Duration {
-        self.inner.shows_within()
+    fn shows_within(&self, services: usize) -> Duration {
+        self.inner.shows_within(services)
     }
 
     fn width(&self) -> usize {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::siblings::Writers;
@@ -14,7 +14,7 @@ use crate::guard::Time;
 use crate::model::{Address, ServiceKey, Snapshot};
 use crate::reconcile::source::{SourceEvent, SourceHandle};
 use crate::registries::{Change, Destination, InstanceCopy, Life, Renewed, WriteError, Written};
-use crate::sync::{CopyId, Keeper, Mark, Pending};
+use crate::sync::{CopyId, Filling, Keeper, Mark, Pending};
 
 /// How often it is looked which copies are due to be renewed.
 const TICK: Duration = Duration::from_millis(100);
@@ -31,6 +31,7 @@ pub struct DestinationHandle {
     tasks: Mutex<BTreeSet<String>>,
     pub(super) writers: Writers,
     pending: Mutex<Pending>,
+    filling: Mutex<Filling>,
     /// When which copy is renewed; none where they need no renewal.
     keeper: Option<Mutex<Keeper>>,
     wakes: Mutex<Vec<mpsc::UnboundedSender<ServiceKey>>>,
@@ -67,6 +68,7 @@ impl DestinationHandle {
             tasks: Mutex::default(),
             writers: Writers::default(),
             pending: Mutex::default(),
+            filling: Mutex::default(),
             keeper,
             wakes: Mutex::default(),
             trouble: Mutex::default(),
@@ -120,7 +122,8 @@ impl DestinationHandle {
     pub(super) fn standing(&self, key: &ServiceKey) -> Option<Arc<Snapshot>> {
         let shown = self.shown.last_shown(key)?;
         let (now, mut pending) = (self.shown.time(), lock(&self.pending));
-        pending.settle(now, &shown, self.form.as_ref());
+        let watched = self.shown.view().progress().borrow().named;
+        pending.settle(now, &shown, self.form.as_ref(), watched);
         Some(pending.foresee(now, &shown).map_or(shown, Arc::new))
     }
 
@@ -140,6 +143,19 @@ impl DestinationHandle {
             return Some(Blocked::LeftOut);
         }
         self.unknown(key).map(Blocked::Unknown)
+    }
+
+    /// More services wait to be written: until they are, what was written need not be read.
+    pub(super) fn goes_on_filling(&self) {
+        let put_off = lock(&self.filling).goes_on(Instant::now());
+        self.shown.view().put_off().set(put_off);
+    }
+
+    /// Hardly any service waits to be written.
+    pub(super) fn is_filled(&self) {
+        if lock(&self.filling).ends(Instant::now()) {
+            self.shown.view().put_off().set(None);
+        }
     }
 
     /// Carries out changes to one service, an outcome for each.

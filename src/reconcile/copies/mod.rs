@@ -36,6 +36,7 @@ pub(super) use interest::{Carried, Copied};
 use state::Keys;
 pub use state::{CopyOutcome, CopyStatus};
 pub(super) use status::status;
+use turns::BACKLOG;
 pub use turns::Look;
 
 use super::metrics::Metrics;
@@ -297,6 +298,9 @@ impl CopyFlow {
     async fn take(&self, key: ServiceKey) {
         self.reconcile(&key).await;
         self.queue.done(&key);
+        if !self.queue.has_more_than(BACKLOG) {
+            self.destination.is_filled();
+        }
     }
 
     /// Removes every copy of the task's. What can't be removed ends by itself, or is found by the next start.

@@ -23,6 +23,8 @@ use crate::sync::{Inputs, Outcome, Turn, turn};
 const ROUNDS: usize = 3;
 /// How soon what is handed over is looked at again: whoever was to take it may not want it any more.
 const HANDING_OVER: Duration = Duration::from_secs(1);
+/// Behind more services than this the destination is being filled.
+pub(super) const BACKLOG: usize = 8;
 
 /// What is seen of one service, and what follows.
 #[derive(Clone, Debug, Default)]
@@ -238,6 +240,9 @@ impl CopyFlow {
 
     /// Carries changes out; whether each of them was.
     async fn apply(&self, key: &ServiceKey, changes: &[Change], outcome: &mut CopyOutcome) -> bool {
+        if self.queue.has_more_than(BACKLOG) {
+            self.destination.goes_on_filling();
+        }
         let results = self.destination.write(key, changes).await;
         let before = outcome.changes;
         for (change, result) in changes.iter().zip(&results) {

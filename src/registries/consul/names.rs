@@ -115,6 +115,15 @@ impl NamesLoop {
         self.cursor.ask_at_once();
     }
 
+    /// What is listed meanwhile can wait; that a query failed can't.
+    async fn wait_while_put_off(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        tokio::select! {
+            () = shared.view.put_off().over() => {}
+            () = shared.suspicion.notified() => self.look_again(),
+        }
+    }
+
     /// The names in an answer that holds all of them.
     fn whole(&self, answer: &Answer) -> Result<BTreeSet<String>, ConsulError> {
         let (server, what) = (answer.server.clone(), self.query.what.clone());
@@ -154,6 +163,7 @@ impl NamesLoop {
                 self.tell(self.wanted(names));
                 self.recovered();
                 sleep(GAP).await;
+                self.wait_while_put_off().await;
             }
             Step::Unchanged => {
                 self.held = true;

@@ -49,6 +49,7 @@ async fn watch(shared: Arc<Shared>, query: Query) {
             Ok(Step::Changed | Step::Reset) => {
                 shared.note_move();
                 sleep(GAP).await;
+                shared.view.put_off().over().await;
             }
             Err(error) => {
                 tracing::debug!(registry = shared.view.registry(), %error, "a table can't be watched");

@@ -119,6 +119,10 @@ impl Poller {
         let revision = self.revisions.get(&target).cloned().unwrap_or_default();
         let client = Arc::clone(&self.client);
         match target {
+            // What was never read is read at once.
+            target if !revision.is_empty() && self.view.put_off().is_in_force() => {
+                self.schedule.answered(&target, now, now, Duration::ZERO);
+            }
             // The list of names tells first when the server can be read again.
             Target::Service(key) if self.is_unreadable(&key) => {
                 self.schedule.answered(&Target::Service(key), now, now, RETRY);

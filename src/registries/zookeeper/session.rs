@@ -1,6 +1,7 @@
 //! What happens on one connection: watches are set, everything is read, and what is told of is read again.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -90,8 +91,12 @@ impl<'a> Session<'a> {
         if let Err(end) = self.begin().await {
             return end;
         }
+        let view = Arc::clone(&self.of.view);
         loop {
-            self.start_readings();
+            let put_off = self.agenda.all_tried() && view.put_off().is_in_force();
+            if !put_off {
+                self.start_readings();
+            }
             tokio::select! {
                 state = self.states.changed() => if state != SessionState::SyncConnected {
                     return self.failed(lost(state));
@@ -104,6 +109,7 @@ impl<'a> Session<'a> {
                 }
                 _ = retry.tick() => std::mem::take(&mut self.refused).into_iter().for_each(|work| self.agenda.wake(work)),
                 () = sleep_until(self.next_audit) => self.audit(),
+                () = view.put_off().over(), if put_off => {}
             }
         }
     }

@@ -139,7 +139,7 @@ impl Destination for EurekaDestination {
     }
 
     /// Servers answer from a cache of 30 s by default, which the source reads at its interval.
-    fn shows_within(&self) -> Duration {
+    fn shows_within(&self, _services: usize) -> Duration {
         RESPONSE_CACHE + self.settings.poll_interval * 2
     }
 
