@@ -308,7 +308,10 @@ pub async fn the_way_is_closed(harness: &dyn DestinationHarness) {
         assert!(Instant::now() < until, "the way is open again");
         sleep(Duration::from_millis(200)).await;
     }
-    reader.shows(&writer, &copy).await;
+    tokio::select! {
+        () = reader.shows(&writer, &copy) => {}
+        never = keep_alive(&writer, std::slice::from_ref(&copy)) => match never {},
+    }
     writer.remove(&copy).await;
     reader.end().await;
     writer.end().await;
