@@ -119,7 +119,7 @@ fn ours<'s>(shown: &'s Snapshot, mark: &'s Mark, address: &Address) -> impl Iter
 mod tests {
     use std::time::Duration;
 
-    use super::super::tests::{Form, NarrowForm};
+    use super::super::tests::form::{NARROW, WIDE};
     use super::*;
     use crate::model::Weight;
 
@@ -134,7 +134,7 @@ mod tests {
     }
 
     fn shown(copies: &[InstanceCopy]) -> Snapshot {
-        let entries = copies.iter().map(|copy| Form.as_shown(copy));
+        let entries = copies.iter().map(|copy| WIDE.as_shown(copy));
         Snapshot::new(ServiceKey::new("default", "orders"), entries)
     }
 
@@ -142,14 +142,14 @@ mod tests {
     fn what_was_written_counts_until_it_is_shown() {
         let mut pending = Pending::default();
         let now = Time::default();
-        pending.wrote(now, &Change::Put(copy(1.0)), &Form);
+        pending.wrote(now, &Change::Put(copy(1.0)), &WIDE);
         assert!(pending.foresee(now, &shown(&[])).unwrap().same_instances(&shown(&[copy(1.0)])));
-        pending.settle(now, &shown(&[]), &Form, 0);
+        pending.settle(now, &shown(&[]), &WIDE, 0);
         assert!(pending.foresee(now, &shown(&[])).is_some(), "an older view says nothing");
-        pending.wrote(now, &Change::Put(copy(2.0)), &Form);
-        pending.settle(now, &shown(&[copy(1.0)]), &Form, 0);
+        pending.wrote(now, &Change::Put(copy(2.0)), &WIDE);
+        pending.settle(now, &shown(&[copy(1.0)]), &WIDE, 0);
         assert!(pending.foresee(now, &shown(&[copy(1.0)])).unwrap().same_instances(&shown(&[copy(2.0)])));
-        pending.settle(now, &shown(&[copy(2.0)]), &Form, 0);
+        pending.settle(now, &shown(&[copy(2.0)]), &WIDE, 0);
         assert!(pending.foresee(now, &shown(&[copy(2.0)])).is_none());
     }
 
@@ -157,9 +157,9 @@ mod tests {
     fn what_was_removed_is_gone_at_once() {
         let mut pending = Pending::default();
         let now = Time::default();
-        pending.wrote(now, &Change::Remove(copy(1.0)), &Form);
+        pending.wrote(now, &Change::Remove(copy(1.0)), &WIDE);
         assert!(pending.foresee(now, &shown(&[copy(1.0)])).unwrap().same_instances(&shown(&[])));
-        pending.settle(now, &shown(&[]), &Form, 0);
+        pending.settle(now, &shown(&[]), &WIDE, 0);
         assert!(pending.until(&copy(1.0).key).is_none());
     }
 
@@ -175,17 +175,17 @@ mod tests {
             pending.wrote(now, &Change::Put(new.clone()), form);
             pending.foresee(now, &shown(std::slice::from_ref(&old))).unwrap()
         };
-        assert!(put(&NarrowForm).same_instances(&shown(std::slice::from_ref(&new))));
-        assert!(put(&Form).same_instances(&shown(&[old.clone(), new.clone()])), "beside it elsewhere");
+        assert!(put(&NARROW).same_instances(&shown(std::slice::from_ref(&new))));
+        assert!(put(&WIDE).same_instances(&shown(&[old.clone(), new.clone()])), "beside it elsewhere");
     }
 
     #[test]
     fn what_is_never_shown_counts_for_its_time_only() {
         let mut pending = Pending::default();
-        pending.wrote(Time::default(), &Change::Put(copy(1.0)), &Form);
-        let later = Time::default().after(Form.shows_within(1)).after(SECOND);
+        pending.wrote(Time::default(), &Change::Put(copy(1.0)), &WIDE);
+        let later = Time::default().after(WIDE.shows_within(1)).after(SECOND);
         assert!(pending.foresee(later, &shown(&[])).unwrap().same_instances(&shown(&[])));
-        pending.settle(later, &shown(&[]), &Form, 0);
+        pending.settle(later, &shown(&[]), &WIDE, 0);
         assert!(pending.foresee(later, &shown(&[])).is_none());
     }
 }

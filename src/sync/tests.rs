@@ -1,120 +1,29 @@
 //! Three registries joined in a ring by six flows: whatever happens to them, they settle to what the natives imply.
 
+pub(super) mod form;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
-use tokio_util::sync::CancellationToken;
 
+use self::form::{NARROW, SHOWN, WIDE};
 use super::{Inputs, Mark, Outcome, Pending, Siblings, Turn, turn};
 use crate::config::Upkeep;
 use crate::guard::{Guard, Rules, Shown, Time};
 use crate::model::{Address, Instance, ServiceKey, Snapshot, Weight, marks};
-use crate::registries::{
-    Capabilities, Change, Destination, InstanceCopy, Life, MetadataKeys, Renewed, Weights, WriteError,
-    Written,
-};
+use crate::registries::{Change, Destination, Written};
 
 const HOLD: Duration = Duration::from_secs(60);
-/// Within this time whatever was written is shown.
-const SHOWN: Duration = Duration::from_secs(5);
 const REGISTRIES: usize = 3;
 /// In this one an address holds one entry only.
-const NARROW: usize = 1;
+const ONE_AT_AN_ADDRESS: usize = 1;
 /// Of this one the metadata of copies may be lost.
 const FORGETFUL: usize = 2;
 
-/// Copies stand as they were put, with ids of their own. Nothing is written through it.
-pub(super) struct Form;
-
-/// As [`Form`], where an address holds one entry only.
-pub(super) struct NarrowForm;
-
 fn form_of(registry: usize) -> &'static dyn Destination {
-    if registry == NARROW { &NarrowForm } else { &Form }
-}
-
-#[async_trait]
-impl Destination for Form {
-    fn capabilities(&self) -> &'static Capabilities {
-        &Capabilities {
-            kind: "model",
-            push: true,
-            weight: Weights::Any,
-            unhealthy: true,
-            isolation: true,
-            metadata: MetadataKeys::Any,
-            empty_services: true,
-            absence_is_intent: false,
-        }
-    }
-
-    fn life(&self) -> Life {
-        Life::Permanent
-    }
-
-    fn shows_within(&self, _services: usize) -> Duration {
-        SHOWN
-    }
-
-    fn as_shown(&self, copy: &InstanceCopy) -> Instance {
-        let mut shown = copy.instance.clone();
-        shown.attributes.insert("id".to_owned(), copy.mark.id(&copy.key, &shown.address));
-        shown
-    }
-
-    fn width(&self) -> usize {
-        1
-    }
-
-    async fn write(&self, _: &ServiceKey, changes: &[Change]) -> Vec<Result<Written, WriteError>> {
-        vec![Ok(Written::Done); changes.len()]
-    }
-
-    async fn renew(&self, copies: &[InstanceCopy]) -> Vec<Result<Renewed, WriteError>> {
-        vec![Ok(Renewed::Alive); copies.len()]
-    }
-
-    async fn tend(&self, _: CancellationToken) {}
-}
-
-#[async_trait]
-impl Destination for NarrowForm {
-    fn capabilities(&self) -> &'static Capabilities {
-        Form.capabilities()
-    }
-
-    fn life(&self) -> Life {
-        Form.life()
-    }
-
-    fn shows_within(&self, services: usize) -> Duration {
-        Form.shows_within(services)
-    }
-
-    fn as_shown(&self, copy: &InstanceCopy) -> Instance {
-        Form.as_shown(copy)
-    }
-
-    fn holds_one(&self) -> bool {
-        true
-    }
-
-    fn width(&self) -> usize {
-        Form.width()
-    }
-
-    async fn write(&self, key: &ServiceKey, changes: &[Change]) -> Vec<Result<Written, WriteError>> {
-        Form.write(key, changes).await
-    }
-
-    async fn renew(&self, copies: &[InstanceCopy]) -> Vec<Result<Renewed, WriteError>> {
-        Form.renew(copies).await
-    }
-
-    async fn tend(&self, _: CancellationToken) {}
+    if registry == ONE_AT_AN_ADDRESS { &NARROW } else { &WIDE }
 }
 
 /// One registry: the applications' own entries, and copies by their ids.
@@ -142,7 +51,7 @@ impl Registry {
                 if self.narrow {
                     self.copies.retain(|(at, _), _| *at != address);
                 }
-                self.copies.insert((address, id), Form.as_shown(copy));
+                self.copies.insert((address, id), WIDE.as_shown(copy));
             }
             Change::Remove(_) => drop(self.copies.remove(&(address, id))),
         }
@@ -200,7 +109,7 @@ fn address(n: u8) -> Address {
 impl World {
     fn new() -> Self {
         let mut registries = vec![Registry::default(); REGISTRIES];
-        registries[NARROW].narrow = true;
+        registries[ONE_AT_AN_ADDRESS].narrow = true;
         let process = Process { guards: vec![], seen: vec![], pending: vec![] };
         let (shown, left) = (BTreeSet::new(), BTreeSet::new());
         let mut world = Self { registries, process, now: Time::default(), shown, left };

@@ -5,12 +5,13 @@
 //!                      └ mode: pass · refuse · pause; cut(): drops all that is open
 //! ```
 
-use std::collections::BTreeMap;
+mod counts;
+
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rustls::ServerConfig;
@@ -21,6 +22,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 use tokio_rustls::TlsAcceptor;
 
+pub use self::counts::Rests;
+use self::counts::{Answers, Open};
 use crate::process::Failure;
 
 /// What happens to connections.
@@ -173,87 +176,6 @@ struct Carrier {
     state: Arc<watch::Sender<State>>,
     open: Arc<Open>,
     answers: Arc<Answers>,
-}
-
-/// Connections that are open.
-#[derive(Debug, Default)]
-struct Open {
-    now: AtomicUsize,
-    ever: AtomicUsize,
-    most: AtomicUsize,
-    carried: Mutex<Carried>,
-}
-
-/// How long nothing was carried when a connection was opened.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Rests {
-    /// Just before that.
-    pub now: Duration,
-    /// The longest time on the connections that were there, since the one before was opened.
-    pub before: Duration,
-}
-
-/// When bytes were carried.
-#[derive(Debug, Default)]
-struct Carried {
-    at: Option<Instant>,
-    /// The longest time between two, since a connection was opened.
-    longest_rest: Duration,
-    last: Rests,
-}
-
-impl Carried {
-    fn rest(&self) -> Duration {
-        self.at.map_or(Duration::ZERO, |at| at.elapsed())
-    }
-}
-
-impl Open {
-    fn rests(&self) -> MutexGuard<'_, Carried> {
-        self.carried.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn add(&self) {
-        let mut carried = self.rests();
-        carried.last = Rests { now: carried.rest(), before: std::mem::take(&mut carried.longest_rest) };
-        drop(carried);
-        let now = self.now.fetch_add(1, Ordering::SeqCst) + 1;
-        self.ever.fetch_add(1, Ordering::SeqCst);
-        self.most.fetch_max(now, Ordering::SeqCst);
-    }
-
-    fn carries(&self) {
-        let mut carried = self.rests();
-        carried.longest_rest = carried.longest_rest.max(carried.rest());
-        carried.at = Some(Instant::now());
-    }
-
-    fn remove(&self) {
-        self.now.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-/// How often each HTTP status was answered.
-#[derive(Debug, Default)]
-struct Answers(Mutex<BTreeMap<u16, usize>>);
-
-impl Answers {
-    /// Notes what a server sends. Clients here ask one after the other on a connection, so an answer begins a read of its own.
-    fn note(&self, read: &[u8]) {
-        let status = read.strip_prefix(b"HTTP/1.1 ").and_then(|rest| rest.get(..3));
-        let status = status.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
-        if let Some(status) = status {
-            *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(status).or_default() += 1;
-        }
-    }
-
-    fn all(&self) -> usize {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().sum()
-    }
-
-    fn of(&self, status: u16) -> usize {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&status).copied().unwrap_or_default()
-    }
 }
 
 impl Carrier {
