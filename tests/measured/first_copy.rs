@@ -1,7 +1,8 @@
 //! What the first copy of 1,000 services of 10 instances into a registry takes, beside a bare loop of the same writes in the same run.
 //!
-//! The loop has each service's copies before it begins and nothing to do but to write them, so many services at a time as Causeway
-//! writes too. Causeway reads a file of them and the destination, decides, writes, and keeps the copies alive meanwhile.
+//! Loop and first copy take turns, three times. The loop has each service's copies before it begins and nothing to do but to write
+//! them, so many services at a time as Causeway writes too. Causeway reads a file of them and the destination, decides, writes, and
+//! keeps the copies alive meanwhile.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -21,7 +22,8 @@ use tokio_util::sync::CancellationToken;
 
 const SERVICES: usize = 1000;
 const INSTANCES: usize = 10;
-/// What the first copy may take, as a ratio to the bare loop.
+const ROUNDS: usize = 3;
+/// What the first copy may take, as a ratio to the bare loops before and after it: the median of all rounds.
 const BOUND: f64 = 1.3;
 const GRACE: Duration = Duration::from_secs(8);
 const LIMIT: Duration = Duration::from_secs(600);
@@ -35,38 +37,45 @@ fn host(service: usize, n: usize) -> String {
 pub async fn measure(name: &str, registry: &str, namespace: &str, service: fn(&str) -> String) {
     causeway_gateways::http::install_crypto();
     let folder = TempDir::new().unwrap();
-    let config = config(folder.path(), registry, service);
-    let destination = registries::destination::build(&config.registries["b"]).unwrap();
+    let configs: Vec<Config> =
+        (0..ROUNDS).map(|round| config(folder.path(), registry, round, service)).collect();
+    let destination = registries::destination::build(&configs[0].registries["b"]).unwrap();
     let stop = CancellationToken::new();
     let tending = tokio::spawn({
         let (destination, stop) = (Arc::clone(&destination), stop.clone());
         async move { destination.tend(stop).await }
     });
-    let before = bare_loop(&destination, namespace, "before", service).await;
-    let copied = first_copy(&config).await;
-    let after = bare_loop(&destination, namespace, "after", service).await;
+    println!("{name}: {SERVICES} services of {INSTANCES} instances, in s");
+    let mut ratios = Vec::new();
+    let mut before = bare_loop(&destination, namespace, "first", service).await;
+    for (round, config) in configs.iter().enumerate() {
+        let copied = first_copy(config).await;
+        let after = bare_loop(&destination, namespace, &format!("after{round}x"), service).await;
+        let ratio = copied / ((before + after) / 2.0);
+        println!("  bare loop {before:.2} and {after:.2}, first copy {copied:.2}: {ratio:.2} times");
+        ratios.push(ratio);
+        before = after;
+    }
     stop.cancel();
     tending.await.unwrap();
-    let bare = (before + after) / 2.0;
-    let ratio = copied / bare;
-    println!("{name}: {SERVICES} services of {INSTANCES} instances, in s");
-    println!(
-        "  bare loop {before:.2} and {after:.2}, first copy {copied:.2}: {ratio:.2} times, which may be {BOUND}"
-    );
-    assert!(ratio <= BOUND, "{name}: {ratio}");
+    ratios.sort_by(f64::total_cmp);
+    let median = ratios[ROUNDS / 2];
+    println!("  median: {median:.2} times, which may be {BOUND}");
+    assert!(median <= BOUND, "{name}: {median}");
 }
 
 /// Writes the source's file, and the configuration of a task from it to the destination.
-fn config(folder: &Path, registry: &str, service: fn(&str) -> String) -> Config {
+fn config(folder: &Path, registry: &str, round: usize, service: fn(&str) -> String) -> Config {
     let mut text = "services:\n".to_owned();
     for n in 0..SERVICES {
-        writeln!(text, "  - service: \"{}\"\n    instances:", service(&format!("flow{n:04}"))).unwrap();
+        writeln!(text, "  - service: \"{}\"\n    instances:", service(&format!("flow{round}x{n:04}")))
+            .unwrap();
         for i in 0..INSTANCES {
             let host = host(n, i);
             writeln!(text, "      - {{ host: {host}, port: 80, metadata: {{ version: \"1\" }} }}").unwrap();
         }
     }
-    let file = folder.join("services.yaml");
+    let file = folder.join(format!("services-{round}.yaml"));
     fs::write(&file, text).unwrap();
     let text = format!(
         r#"
@@ -75,7 +84,7 @@ owner: lab
 registries:
   - {{ name: f, type: file, path: "{}" }}
   - {{ name: b, {registry} }}
-tasks: [ {{ name: first, source: f, destination: b, match: [ {{ service: "*flow*" }} ] }} ]
+tasks: [ {{ name: copy-{round}, source: f, destination: b, match: [ {{ service: "*flow{round}x*" }} ] }} ]
 health_check: {{ enable: false }}
 "#,
         file.display()
