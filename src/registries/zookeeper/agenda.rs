@@ -36,15 +36,21 @@ impl Agenda {
         }
     }
 
-    /// The next to read now, if there is room for one more.
-    pub(super) fn start(&mut self) -> Option<Work> {
+    /// The next to read now, if there is room for one more: anything, or `only_untried`.
+    pub(super) fn start(&mut self, only_untried: bool) -> Option<Work> {
         if self.busy.len() >= AT_ONCE {
             return None;
         }
-        let work = self.waiting.pop_front()?;
+        let work = if only_untried { self.take_untried()? } else { self.waiting.pop_front()? };
         self.noted.remove(&work);
         self.busy.insert(work.clone());
         Some(work)
+    }
+
+    fn take_untried(&mut self) -> Option<Work> {
+        let untried = self.untried.iter().find(|work| self.noted.contains(work))?;
+        let at = self.waiting.iter().position(|work| work == untried)?;
+        self.waiting.remove(at)
     }
 
     /// It was read, or could not be.
@@ -78,15 +84,15 @@ mod tests {
         let mut agenda = Agenda::default();
         agenda.wake(Work::Root(0));
         agenda.wake(Work::Root(0));
-        assert_eq!(agenda.start(), Some(Work::Root(0)));
-        assert_eq!(agenda.start(), None);
+        assert_eq!(agenda.start(false), Some(Work::Root(0)));
+        assert_eq!(agenda.start(false), None);
         agenda.wake(Work::Root(0));
         agenda.wake(Work::Root(0));
-        assert_eq!(agenda.start(), None, "it is being read");
+        assert_eq!(agenda.start(false), None, "it is being read");
         agenda.done(&Work::Root(0));
-        assert_eq!(agenda.start(), Some(Work::Root(0)));
+        assert_eq!(agenda.start(false), Some(Work::Root(0)));
         agenda.done(&Work::Root(0));
-        assert_eq!(agenda.start(), None);
+        assert_eq!(agenda.start(false), None);
     }
 
     #[test]
@@ -94,12 +100,12 @@ mod tests {
         let mut agenda = Agenda::default();
         let place = |path: &str| Work::Place(path.to_owned());
         agenda.first(Work::Root(0));
-        agenda.start();
+        agenda.start(false);
         agenda.first(place("/a"));
         agenda.first(place("/b"));
         agenda.done(&Work::Root(0));
         assert!(!agenda.all_tried());
-        agenda.start();
+        agenda.start(false);
         agenda.done(&place("/a"));
         agenda.forget(&place("/b"));
         assert!(agenda.all_tried());
@@ -108,11 +114,26 @@ mod tests {
     }
 
     #[test]
+    fn only_what_was_never_tried_may_be_asked_for() {
+        let mut agenda = Agenda::default();
+        let place = |path: &str| Work::Place(path.to_owned());
+        agenda.first(Work::Root(0));
+        assert_eq!(agenda.start(true), Some(Work::Root(0)));
+        agenda.wake(Work::Root(0));
+        agenda.done(&Work::Root(0));
+        assert_eq!(agenda.start(true), None, "it was tried");
+        agenda.first(place("/a"));
+        assert_eq!(agenda.start(true), Some(place("/a")));
+        assert_eq!(agenda.start(true), None, "it is being read");
+        assert_eq!(agenda.start(false), Some(Work::Root(0)), "nothing is forgotten");
+    }
+
+    #[test]
     fn only_so_many_are_read_at_once() {
         let mut agenda = Agenda::default();
         (0..AT_ONCE + 1).for_each(|root| agenda.wake(Work::Root(root)));
-        assert_eq!(std::iter::from_fn(|| agenda.start()).count(), AT_ONCE);
+        assert_eq!(std::iter::from_fn(|| agenda.start(false)).count(), AT_ONCE);
         agenda.done(&Work::Root(0));
-        assert_eq!(agenda.start(), Some(Work::Root(AT_ONCE)));
+        assert_eq!(agenda.start(false), Some(Work::Root(AT_ONCE)));
     }
 }

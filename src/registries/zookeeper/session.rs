@@ -93,10 +93,8 @@ impl<'a> Session<'a> {
         }
         let view = Arc::clone(&self.of.view);
         loop {
-            let put_off = self.agenda.all_tried() && view.put_off().is_in_force();
-            if !put_off {
-                self.start_readings();
-            }
+            let put_off = view.put_off().is_in_force();
+            self.start_readings(put_off);
             tokio::select! {
                 state = self.states.changed() => if state != SessionState::SyncConnected {
                     return self.failed(lost(state));
@@ -155,8 +153,8 @@ impl<'a> Session<'a> {
 
     // ---- readings
 
-    fn start_readings(&mut self) {
-        while let Some(work) = self.agenda.start() {
+    fn start_readings(&mut self, put_off: bool) {
+        while let Some(work) = self.agenda.start(put_off) {
             let reader = self.reader.clone();
             let tree = &mut self.of.tree;
             let reading: BoxFuture<'static, Done> = match &work {
