@@ -50,6 +50,34 @@ pub(crate) fn require(server: &str, program: &str, argument: &str, package: &str
     Ok(())
 }
 
+/// Fetches with Maven what `pom` needs at run time into the folder `lib` of a new installation of `server`.
+///
+/// # Errors
+/// When Maven is missing or fails.
+pub(crate) fn fetch_jars(server: &str, work: &Path, pom: &str) -> Result<(), Failure> {
+    require(server, "mvn", "-version", "Maven (Debian: maven)")?;
+    fs::write(work.join("pom.xml"), pom)?;
+    let mut maven = Command::new("mvn");
+    let copy = ["dependency:copy-dependencies", "-DoutputDirectory=lib", "-DincludeScope=runtime"];
+    maven.args(["-q", "-B"]).args(copy).current_dir(work);
+    run(&mut maven, &format!("mvn could not fetch {server} from Maven Central"))
+}
+
+/// Compiles sources, by their names, against the jars that were fetched, into the folder `classes`.
+///
+/// # Errors
+/// When javac is missing or fails.
+pub(crate) fn compile(server: &str, work: &Path, sources: &[(&str, &str)]) -> Result<(), Failure> {
+    require(server, "javac", "-version", "a JDK 17 (Debian: openjdk-17-jdk-headless)")?;
+    let mut javac = Command::new("javac");
+    javac.args(["-cp", "lib/*", "-d", "classes"]).current_dir(work);
+    for (name, source) in sources {
+        fs::write(work.join(name), source)?;
+        javac.arg(name);
+    }
+    run(&mut javac, &format!("javac could not compile what runs {server}"))
+}
+
 /// Runs a command to its end.
 ///
 /// # Errors

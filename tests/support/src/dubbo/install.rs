@@ -1,10 +1,8 @@
 //! Getting Dubbo: jars by Maven, our applications by javac; once per machine and version.
 
-use std::fs;
 use std::path::Path;
-use std::process::Command;
 
-use crate::install::{installed, require, run};
+use crate::install::{compile, fetch_jars, installed, require};
 use crate::process::Failure;
 
 const POM: &str = include_str!("pom.xml");
@@ -25,23 +23,6 @@ pub(super) fn class_path() -> Result<String, Failure> {
 }
 
 fn fetch_into(work: &Path) -> Result<(), Failure> {
-    require("Dubbo", "javac", "-version", "a JDK 17 (Debian: openjdk-17-jdk-headless)")?;
-    require("Dubbo", "mvn", "-version", "Maven (Debian: maven)")?;
-    fs::write(work.join("pom.xml"), POM)?;
-    let mut maven = Command::new("mvn");
-    maven.args([
-        "-q",
-        "-B",
-        "dependency:copy-dependencies",
-        "-DoutputDirectory=lib",
-        "-DincludeScope=runtime",
-    ]);
-    run(maven.current_dir(work), "mvn could not fetch Dubbo 3.3.2 from Maven Central")?;
-    let mut javac = Command::new("javac");
-    javac.args(["-cp", "lib/*", "-d", "classes"]);
-    for (name, source) in SOURCES {
-        fs::write(work.join(name), source)?;
-        javac.arg(name);
-    }
-    run(javac.current_dir(work), "javac could not compile the applications of Dubbo's")
+    fetch_jars("Dubbo 3.3.2", work, POM)?;
+    compile("Dubbo", work, &SOURCES)
 }

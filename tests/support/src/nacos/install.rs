@@ -1,10 +1,8 @@
 //! Getting the server: jars by Maven, our main class by javac; once per machine and version.
 
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use crate::install::{installed, require, run};
+use crate::install::{compile, fetch_jars, installed, require};
 use crate::process::Failure;
 
 const POM: &str = include_str!("pom.xml");
@@ -37,20 +35,6 @@ pub fn install() -> Result<Installation, Failure> {
 }
 
 fn fetch_into(work: &Path) -> Result<(), Failure> {
-    require("Nacos", "javac", "-version", "a JDK 17 (Debian: openjdk-17-jdk-headless)")?;
-    require("Nacos", "mvn", "-version", "Maven (Debian: maven)")?;
-    fs::write(work.join("pom.xml"), POM)?;
-    fs::write(work.join("NacosMain.java"), MAIN)?;
-    let mut maven = Command::new("mvn");
-    maven.args([
-        "-q",
-        "-B",
-        "dependency:copy-dependencies",
-        "-DoutputDirectory=lib",
-        "-DincludeScope=runtime",
-    ]);
-    run(maven.current_dir(work), "mvn could not fetch Nacos 3.1.0 from Maven Central")?;
-    let mut javac = Command::new("javac");
-    javac.args(["-cp", "lib/*", "-d", "classes", "NacosMain.java"]);
-    run(javac.current_dir(work), "javac could not compile the server's main class")
+    fetch_jars("Nacos 3.1.0", work, POM)?;
+    compile("Nacos", work, &[("NacosMain.java", MAIN)])
 }

@@ -1,10 +1,8 @@
 //! Getting a server: jars by Maven, once per machine and version.
 
-use std::fs;
 use std::path::Path;
-use std::process::Command;
 
-use crate::install::{installed, require, run};
+use crate::install::{fetch_jars, installed, require};
 use crate::process::Failure;
 
 const POM: &str = include_str!("pom.xml");
@@ -41,11 +39,7 @@ impl Version {
     }
 
     fn fetch_into(self, work: &Path) -> Result<(), Failure> {
-        require("ZooKeeper", "mvn", "-version", "Maven (Debian: maven)")?;
-        fs::write(work.join("pom.xml"), POM.replace("@VERSION@", self.number()))?;
-        let mut maven = Command::new("mvn");
-        maven.args(["-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=lib"]);
-        let failed = format!("mvn could not fetch ZooKeeper {} from Maven Central", self.number());
-        run(maven.current_dir(work), &failed)
+        let number = self.number();
+        fetch_jars(&format!("ZooKeeper {number}"), work, &POM.replace("@VERSION@", number))
     }
 }
