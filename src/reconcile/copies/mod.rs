@@ -36,7 +36,6 @@ pub(super) use interest::{Carried, Copied};
 use state::Keys;
 pub use state::{CopyOutcome, CopyStatus};
 pub(super) use status::status;
-use turns::BACKLOG;
 pub use turns::Look;
 
 use super::metrics::Metrics;
@@ -298,7 +297,7 @@ impl CopyFlow {
     async fn take(&self, key: ServiceKey) {
         self.reconcile(&key).await;
         self.queue.done(&key);
-        if !self.queue.has_more_than(BACKLOG) {
+        if !self.has_backlog() {
             self.destination.is_filled();
         }
     }

@@ -24,7 +24,7 @@ const ROUNDS: usize = 3;
 /// How soon what is handed over is looked at again: whoever was to take it may not want it any more.
 const HANDING_OVER: Duration = Duration::from_secs(1);
 /// Behind more services than this the destination is being filled.
-pub(super) const BACKLOG: usize = 8;
+const BACKLOG: usize = 8;
 
 /// What is seen of one service, and what follows.
 #[derive(Clone, Debug, Default)]
@@ -91,8 +91,11 @@ impl CopyFlow {
 
     /// Has the other tasks look at a service of which something is handed over, once.
     fn tell_heirs(&self, key: &ServiceKey, outcome: &CopyOutcome) {
+        let mut handed_over = outcome.look.turn.hands_over().peekable();
+        if handed_over.peek().is_none() {
+            return;
+        }
         let before = self.keys.status_of(key).outcomes;
-        let mut handed_over = outcome.look.turn.hands_over();
         if handed_over.any(|address| before.get(address) != Some(&Outcome::HandOver)) {
             self.destination.tell(key);
         }
@@ -238,9 +241,14 @@ impl CopyFlow {
         }
     }
 
+    /// Whether so many services wait that the destination is being filled.
+    pub(super) fn has_backlog(&self) -> bool {
+        self.queue.has_more_than(BACKLOG)
+    }
+
     /// Carries changes out; whether each of them was.
     async fn apply(&self, key: &ServiceKey, changes: &[Change], outcome: &mut CopyOutcome) -> bool {
-        if self.queue.has_more_than(BACKLOG) {
+        if self.has_backlog() {
             self.destination.goes_on_filling();
         }
         let results = self.destination.write(key, changes).await;
