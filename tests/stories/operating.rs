@@ -11,9 +11,6 @@ use tokio::time::Instant;
 use crate::program::{Desk, fleet};
 use crate::stage::{LIMIT, Stage, instance};
 
-/// It stops within ten seconds, to which a machine that is busy, or stands still for a while, adds some.
-const A_BUSY_MACHINES_TEN_SECONDS: Duration = Duration::from_secs(30);
-
 fn document(audit: &str) -> String {
     format!(
         r#"
@@ -104,7 +101,7 @@ async fn it_stops_within_ten_seconds_and_leaves_no_turn_half_done() {
     let (code, took, log) = stopped_under_load(&desk).await;
     // What takes longer by the program's own clock is cut off, and it says so by its exit code.
     assert_eq!(code, Some(0), "{log}");
-    assert!(took < A_BUSY_MACHINES_TEN_SECONDS, "{took:?}");
+    assert!(took < Duration::from_secs(10), "{took:?}");
     assert!(log.contains("SIGTERM") && log.contains("stopped"), "{log}");
     let (services, upstreams) = (desk.kong.services(), desk.kong.upstreams());
     assert!((1..200).contains(&services.len()), "{} services", services.len());
@@ -123,7 +120,8 @@ async fn a_kong_that_hangs_does_not_keep_it_from_stopping_and_what_was_cut_off_i
     let status = program.terminate().await;
     let took = told.elapsed();
     assert_eq!(status.code(), Some(1), "{}", program.log());
-    assert!(took < A_BUSY_MACHINES_TEN_SECONDS, "it would hang for ever: {took:?}");
+    // It hangs for ever; ten seconds, and what a busy machine adds.
+    assert!(took < Duration::from_secs(30), "{took:?}");
     assert!(program.log().contains("default/s000 of task t"), "{}", program.log());
 }
 
