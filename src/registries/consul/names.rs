@@ -1,12 +1,13 @@
 //! Keeps the list of services. It decides which there are, and whether the source can be read at all.
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use backon::ExponentialBackoff;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::ConsulError;
 use super::entry::parse_names;
@@ -27,6 +28,8 @@ const WAIT: Duration = Duration::from_secs(10);
 const GAP: Duration = Duration::from_millis(100);
 /// Between two readings that something suspicious asks for: a failure elsewhere, or an answer that wasn't held back.
 const SUSPICION_GAP: Duration = Duration::from_secs(1);
+/// A server that goes ends all queries, though not at the very same moment.
+const TOGETHER: Duration = Duration::from_millis(200);
 const FIRST_RETRY: Duration = Duration::from_millis(200);
 const LAST_RETRY: Duration = Duration::from_secs(5);
 /// A failure that comes sooner may be of a connection alone; then it is tried on another before it is told.
@@ -83,16 +86,9 @@ impl NamesLoop {
     pub(super) async fn run(mut self) {
         loop {
             let (index, begun) = (self.cursor.request(), Instant::now());
-            let suspicion = async {
-                sleep_until(self.calm_until).await;
-                self.shared.suspicion.notified().await;
-            };
-            let answer = tokio::select! {
-                answer = self.shared.http.get(&self.query, index) => answer,
-                () = suspicion, if index.is_some() => {
-                    self.look_again();
-                    continue;
-                }
+            let Some(answer) = self.answer(index).await else {
+                self.look_again();
+                continue;
             };
             let took = begun.elapsed();
             match answer.and_then(|answer| self.whole(&answer).map(|names| (names, answer.index))) {
@@ -108,6 +104,19 @@ impl NamesLoop {
                 }
             }
         }
+    }
+
+    /// The answer to one query; `None` when another query has failed, while this one goes on.
+    async fn answer(&self, index: Option<u64>) -> Option<Result<Answer, ConsulError>> {
+        let answer = self.shared.http.get(&self.query, index);
+        if index.is_none() {
+            return Some(answer.await);
+        }
+        let suspicion = async {
+            sleep_until(self.calm_until).await;
+            self.shared.suspicion.notified().await;
+        };
+        unless_it_goes_on(answer, suspicion).await
     }
 
     fn look_again(&mut self) {
@@ -227,6 +236,19 @@ impl NamesLoop {
     }
 }
 
+/// The end of a query, if it has one by the time that another one has failed, or soon after: then both failed for one reason, which
+/// would be lost with this one's end.
+async fn unless_it_goes_on<T>(
+    query: impl Future<Output = T>,
+    other_failed: impl Future<Output = ()>,
+) -> Option<T> {
+    let mut query = pin!(query);
+    tokio::select! {
+        end = &mut query => Some(end),
+        () = other_failed => timeout(TOGETHER, query).await.ok(),
+    }
+}
+
 /// All wanted services, when every name is known beforehand.
 fn exact(interest: &dyn Interest, namespace: &str) -> Option<BTreeSet<String>> {
     let whole = |beginning: Beginning| match beginning {
@@ -257,6 +279,22 @@ mod tests {
         fn beginnings(&self) -> BTreeSet<Beginning> {
             self.0.iter().cloned().collect()
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_query_that_ends_with_another_one_is_heard_out() {
+        let ends = async |own: Option<u64>, other: u64| {
+            let query = async {
+                match own {
+                    Some(at) => sleep(Duration::from_millis(at)).await,
+                    None => std::future::pending().await,
+                }
+            };
+            unless_it_goes_on(query, sleep(Duration::from_millis(other))).await.is_some()
+        };
+        assert!(ends(Some(10), 20).await);
+        assert!(ends(Some(20), 10).await, "the server has gone, and this query tells of it");
+        assert!(!ends(None, 10).await, "only the other one's connection is gone");
     }
 
     #[test]
