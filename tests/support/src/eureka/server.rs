@@ -92,6 +92,8 @@ impl EurekaServer {
             "--eureka.server.enable-self-preservation=false",
             "--eureka.server.eviction-interval-timer-in-ms=1000",
             "--eureka.server.wait-time-in-ms-when-sync-empty=0",
+            // A change that comes while the server makes an answer stays out of it until the next one comes, or for this long.
+            "--eureka.server.response-cache-auto-expiration-in-seconds=1",
         ]);
         let cached = self.options.cache_seconds;
         java.arg(format!("--eureka.server.use-read-only-response-cache={}", cached.is_some()));
