@@ -38,12 +38,17 @@ impl Interest for Matched {
     }
 
     fn beginnings(&self) -> BTreeSet<Beginning> {
-        let patterns = self.0.matches.iter().map(|entry| match entry.select.service.exact() {
-            Some(name) => Beginning::Whole(name.to_owned()),
-            None => Beginning::Part(entry.select.service.literal_prefix().to_owned()),
-        });
-        patterns.collect()
+        beginnings(&self.0)
     }
+}
+
+/// What is known beforehand of the names that a task matches.
+pub(super) fn beginnings(task: &Task) -> BTreeSet<Beginning> {
+    let patterns = task.matches.iter().map(|entry| match entry.select.service.exact() {
+        Some(name) => Beginning::Whole(name.to_owned()),
+        None => Beginning::Part(entry.select.service.literal_prefix().to_owned()),
+    });
+    patterns.collect()
 }
 
 /// Every service of a name: `service`, or `namespace/service`.

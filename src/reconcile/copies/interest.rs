@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::model::ServiceKey;
-use crate::registries::Interest;
-use crate::sync::Way;
+use crate::reconcile::interest::beginnings;
+use crate::registries::{Beginning, Interest};
+use crate::sync::{Direction, Way};
 
 /// The services that are carried.
 pub(in crate::reconcile) struct Carried(pub(in crate::reconcile) Arc<Way>);
@@ -17,6 +18,14 @@ impl Interest for Carried {
 
     fn wants(&self, key: &ServiceKey) -> bool {
         self.0.entry(key).is_some()
+    }
+
+    fn beginnings(&self) -> BTreeSet<Beginning> {
+        match self.0.direction() {
+            Direction::There => beginnings(self.0.task()),
+            // On the way back entries speak of names that services have elsewhere.
+            Direction::Back => BTreeSet::from([Beginning::Part(String::new())]),
+        }
     }
 }
 

@@ -64,8 +64,13 @@ impl Tree {
         listed.trouble = None;
         let before = std::mem::take(&mut listed.places);
         let Some(form) = listed.root.form else { return (Vec::new(), Vec::new()) };
+        let beginnings = interest.beginnings();
         for child in children {
-            let Some(name) = wanted(form, child, &self.namespace, interest) else { continue };
+            let wanted = match form {
+                Form::Entries => entry(child, &self.namespace, interest),
+                Form::Dubbo => interface(child, &beginnings),
+            };
+            let Some(name) = wanted else { continue };
             let path = listed.root.place(child);
             self.places.entry(path.clone()).or_insert_with(|| Place::new(form, name));
             listed.places.insert(child.clone(), path);
@@ -131,20 +136,20 @@ impl Tree {
     }
 }
 
-/// The name of the interface or service that a root's child stands for, when a wanted service can be there.
-fn wanted(form: Form, child: &str, namespace: &str, interest: &dyn Interest) -> Option<String> {
-    match form {
-        Form::Entries => interest.wants(&ServiceKey::new(namespace, child)).then(|| child.to_owned()),
-        Form::Dubbo => {
-            let interface = dubbo::interface(child)?;
-            let own = dubbo::beginning(&interface);
-            let fits = |beginning: &Beginning| match beginning {
-                Beginning::Whole(name) => name.starts_with(&own),
-                Beginning::Part(part) => part.starts_with(&own) || own.starts_with(part.as_str()),
-            };
-            interest.beginnings().iter().any(fits).then_some(interface)
-        }
-    }
+/// The name of the service that a root's child stands for, when it is wanted.
+fn entry(child: &str, namespace: &str, interest: &dyn Interest) -> Option<String> {
+    interest.wants(&ServiceKey::new(namespace, child)).then(|| child.to_owned())
+}
+
+/// The name of the interface that a root's child stands for, when a wanted service can be there.
+fn interface(child: &str, beginnings: &BTreeSet<Beginning>) -> Option<String> {
+    let interface = dubbo::interface(child)?;
+    let own = dubbo::beginning(&interface);
+    let fits = |beginning: &Beginning| match beginning {
+        Beginning::Whole(name) => name.starts_with(&own),
+        Beginning::Part(part) => part.starts_with(&own) || own.starts_with(part.as_str()),
+    };
+    beginnings.iter().any(fits).then_some(interface)
 }
 
 #[cfg(test)]
