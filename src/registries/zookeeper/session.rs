@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use zookeeper_client::{AddWatchMode, Client, Error, EventType, SessionState, StateWatcher, WatchedEvent};
@@ -99,7 +99,8 @@ impl<'a> Session<'a> {
                 state = self.states.changed() => if state != SessionState::SyncConnected {
                     return self.failed(lost(state));
                 },
-                event = self.watches.next() => self.on_event(&event),
+                // What is told meanwhile would only be noted, and there is much of it.
+                event = self.watches.next(), if !put_off => self.on_events(event),
                 Some(done) = self.running.next(), if !self.running.is_empty() => {
                     if let Err(error) = self.on_done(done) {
                         return self.failed(error);
@@ -174,6 +175,15 @@ impl<'a> Session<'a> {
                 }
             };
             self.running.push(reading);
+        }
+    }
+
+    /// Takes in an event, and those that are there already.
+    fn on_events(&mut self, first: WatchedEvent) {
+        let mut next = Some(first);
+        while let Some(event) = next {
+            self.on_event(&event);
+            next = self.watches.next().now_or_never();
         }
     }
 
