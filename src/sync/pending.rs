@@ -19,8 +19,8 @@ pub struct Pending {
 
 #[derive(Debug)]
 struct Write {
-    /// The copy that was put, and how readers will be shown it; `None` where it is gone.
-    put: Option<(InstanceCopy, Instance)>,
+    /// The copy that was put; `None` where it is gone.
+    put: Option<InstanceCopy>,
     /// When it was carried out.
     at: Time,
 }
@@ -30,7 +30,7 @@ impl Pending {
     pub fn wrote(&mut self, now: Time, change: &Change, form: &dyn Destination) {
         let copy = change.copy();
         let put = match change {
-            Change::Put(copy) => Some((copy.clone(), form.as_shown(copy))),
+            Change::Put(copy) => Some(copy.clone()),
             Change::Remove(_) => None,
         };
         if put.is_some() && form.holds_one() {
@@ -71,9 +71,7 @@ impl Pending {
             let mut ours = ours(shown, mark, address).peekable();
             let is_shown = match &write.put {
                 None => ours.peek().is_none(),
-                Some((copy, wanted)) => {
-                    ours.any(|standing| standing == wanted || !form.differs(copy, standing))
-                }
+                Some(copy) => ours.any(|standing| !form.differs(copy, standing)),
             };
             !is_shown && now < write.at.after(self.within)
         });
@@ -93,7 +91,7 @@ impl Pending {
     }
 
     /// What will be shown of a service, by what is shown now; `None` where nothing pends.
-    pub fn foresee(&self, now: Time, shown: &Snapshot) -> Option<Snapshot> {
+    pub fn foresee(&self, now: Time, shown: &Snapshot, form: &dyn Destination) -> Option<Snapshot> {
         let writes = self.services.get(&shown.key)?;
         let writes: BTreeMap<_, _> =
             writes.iter().filter(|(_, write)| now < write.at.after(self.within)).collect();
@@ -103,8 +101,8 @@ impl Pending {
         };
         let natives = shown.instances.values().filter(|entry| !entry.is_copy());
         let copies = shown.copies.values().flatten().filter(|copy| !is_rewritten(copy));
-        let written = writes.values().filter_map(|write| write.put.as_ref().map(|(_, shown)| shown));
-        let entries = natives.chain(copies).chain(written).cloned();
+        let written = writes.values().filter_map(|write| write.put.as_ref()).map(|copy| form.as_shown(copy));
+        let entries = natives.chain(copies).cloned().chain(written);
         Some(Snapshot { revision: shown.revision.clone(), ..Snapshot::new(shown.key.clone(), entries) })
     }
 }
@@ -143,14 +141,16 @@ mod tests {
         let mut pending = Pending::default();
         let now = Time::default();
         pending.wrote(now, &Change::Put(copy(1.0)), &WIDE);
-        assert!(pending.foresee(now, &shown(&[])).unwrap().same_instances(&shown(&[copy(1.0)])));
+        assert!(pending.foresee(now, &shown(&[]), &WIDE).unwrap().same_instances(&shown(&[copy(1.0)])));
         pending.settle(now, &shown(&[]), &WIDE, 0);
-        assert!(pending.foresee(now, &shown(&[])).is_some(), "an older view says nothing");
+        assert!(pending.foresee(now, &shown(&[]), &WIDE).is_some(), "an older view says nothing");
         pending.wrote(now, &Change::Put(copy(2.0)), &WIDE);
         pending.settle(now, &shown(&[copy(1.0)]), &WIDE, 0);
-        assert!(pending.foresee(now, &shown(&[copy(1.0)])).unwrap().same_instances(&shown(&[copy(2.0)])));
+        assert!(
+            pending.foresee(now, &shown(&[copy(1.0)]), &WIDE).unwrap().same_instances(&shown(&[copy(2.0)]))
+        );
         pending.settle(now, &shown(&[copy(2.0)]), &WIDE, 0);
-        assert!(pending.foresee(now, &shown(&[copy(2.0)])).is_none());
+        assert!(pending.foresee(now, &shown(&[copy(2.0)]), &WIDE).is_none());
     }
 
     #[test]
@@ -158,7 +158,7 @@ mod tests {
         let mut pending = Pending::default();
         let now = Time::default();
         pending.wrote(now, &Change::Remove(copy(1.0)), &WIDE);
-        assert!(pending.foresee(now, &shown(&[copy(1.0)])).unwrap().same_instances(&shown(&[])));
+        assert!(pending.foresee(now, &shown(&[copy(1.0)]), &WIDE).unwrap().same_instances(&shown(&[])));
         pending.settle(now, &shown(&[]), &WIDE, 0);
         assert!(pending.until(&copy(1.0).key).is_none());
     }
@@ -173,7 +173,7 @@ mod tests {
             let mut pending = Pending::default();
             pending.wrote(now, &Change::Put(old.clone()), form);
             pending.wrote(now, &Change::Put(new.clone()), form);
-            pending.foresee(now, &shown(std::slice::from_ref(&old))).unwrap()
+            pending.foresee(now, &shown(std::slice::from_ref(&old)), form).unwrap()
         };
         assert!(put(&NARROW).same_instances(&shown(std::slice::from_ref(&new))));
         assert!(put(&WIDE).same_instances(&shown(&[old.clone(), new.clone()])), "beside it elsewhere");
@@ -184,8 +184,8 @@ mod tests {
         let mut pending = Pending::default();
         pending.wrote(Time::default(), &Change::Put(copy(1.0)), &WIDE);
         let later = Time::default().after(WIDE.shows_within(1)).after(SECOND);
-        assert!(pending.foresee(later, &shown(&[])).unwrap().same_instances(&shown(&[])));
+        assert!(pending.foresee(later, &shown(&[]), &WIDE).unwrap().same_instances(&shown(&[])));
         pending.settle(later, &shown(&[]), &WIDE, 0);
-        assert!(pending.foresee(later, &shown(&[])).is_none());
+        assert!(pending.foresee(later, &shown(&[]), &WIDE).is_none());
     }
 }

@@ -153,7 +153,8 @@ impl World {
     /// What stands in a registry: what was seen, and what was written since.
     fn standing(&self, registry: usize) -> Snapshot {
         let seen = &self.process.seen[registry];
-        self.process.pending[registry].foresee(self.now, seen).unwrap_or_else(|| seen.clone())
+        let foreseen = self.process.pending[registry].foresee(self.now, seen, form_of(registry));
+        foreseen.unwrap_or_else(|| seen.clone())
     }
 
     fn seen_natively(&self, registry: usize) -> BTreeSet<Address> {

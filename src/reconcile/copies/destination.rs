@@ -124,7 +124,7 @@ impl DestinationHandle {
         let (now, mut pending) = (self.shown.time(), lock(&self.pending));
         let watched = self.shown.view().progress().borrow().named;
         pending.settle(now, &shown, self.form.as_ref(), watched);
-        Some(pending.foresee(now, &shown).map_or(shown, Arc::new))
+        Some(pending.foresee(now, &shown, self.form.as_ref()).map_or(shown, Arc::new))
     }
 
     /// When what was written to a service has had its time to be shown.

@@ -123,6 +123,11 @@ impl Forms {
     /// # Errors
     /// Why ZooKeeper can't hold it.
     pub(super) fn node(&self, copy: &InstanceCopy) -> Result<Node, String> {
+        self.node_and_reading(copy).map(|(node, _)| node)
+    }
+
+    /// The copy's node, and what a source reads in it.
+    fn node_and_reading(&self, copy: &InstanceCopy) -> Result<(Node, Instance), String> {
         let (key, instance) = (&copy.key, &copy.instance);
         let folder = self.folder(key)?;
         let id = copy.mark.id(key, &instance.address);
@@ -148,7 +153,7 @@ impl Forms {
         }
         let node = Node { folder, name, data };
         match node.read() {
-            Some(read) if read.address == instance.address => Ok(node),
+            Some(read) if read.address == instance.address => Ok((node, read)),
             _ => {
                 Err(format!("ZooKeeper can't hold {key} at {}: its node could not be read", instance.address))
             }
@@ -157,8 +162,7 @@ impl Forms {
 
     /// What a source shows of the copy. One that can't be held is shown as it is.
     pub(super) fn as_shown(&self, copy: &InstanceCopy) -> Instance {
-        let shown = self.node(copy).ok().and_then(|node| node.read());
-        shown.unwrap_or_else(|| copy.instance.clone())
+        self.node_and_reading(copy).map_or_else(|_| copy.instance.clone(), |(_, read)| read)
     }
 }
 
