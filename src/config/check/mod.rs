@@ -6,6 +6,10 @@
 mod scalar;
 mod shape;
 
+use std::collections::BTreeMap;
+use std::ptr;
+use std::rc::Rc;
+
 use serde_json::{Map, Value as Json};
 
 use self::shape::{Property, Schema, Shape};
@@ -37,12 +41,15 @@ pub(crate) fn check(
     read_file: ReadFile<'_>,
     findings: &mut Findings,
 ) -> Json {
-    let mut walk = Walk { schema: Schema::new(schema), manners, read_file, findings };
+    let mut walk =
+        Walk { schema: Schema::new(schema), shapes: BTreeMap::new(), manners, read_file, findings };
     walk.node(root, schema, &Path::default()).unwrap_or(Json::Null)
 }
 
 struct Walk<'s, 'f> {
     schema: Schema<'s>,
+    /// Those of places that were come to before, by their schemas: a list's entries are all of one.
+    shapes: BTreeMap<*const Json, Rc<Shape<'s>>>,
     manners: Manners,
     read_file: ReadFile<'f>,
     findings: &'f mut Findings,
@@ -51,7 +58,7 @@ struct Walk<'s, 'f> {
 impl<'s> Walk<'s, '_> {
     /// Checks a value; none when it is no good.
     fn node(&mut self, node: &Node, schema: &'s Json, path: &Path) -> Option<Json> {
-        let shape = self.schema.shape(schema);
+        let shape = self.shape(schema);
         match &node.value {
             Value::Scalar(scalar) if shape.takes_scalars() => self.scalar(node, scalar, &shape, path),
             Value::List(items) if shape.takes_lists() => self.list(node, items, &shape, path),
@@ -67,6 +74,11 @@ impl<'s> Walk<'s, '_> {
                 None
             }
         }
+    }
+
+    fn shape(&mut self, schema: &'s Json) -> Rc<Shape<'s>> {
+        let known = self.shapes.entry(ptr::from_ref(schema));
+        Rc::clone(known.or_insert_with(|| Rc::new(self.schema.shape(schema))))
     }
 
     fn scalar(&mut self, node: &Node, scalar: &Scalar, shape: &Shape<'s>, path: &Path) -> Option<Json> {

@@ -84,17 +84,18 @@ fn instance(registered: Registered) -> Instance {
 }
 
 fn tell_doubles(root: &Node, findings: &mut Findings) {
-    let mut seen = BTreeSet::new();
+    let mut seen: BTreeMap<ServiceKey, BTreeSet<Address>> = BTreeMap::new();
     let services = root.get("services").map_or(&[][..], Node::items).iter().enumerate();
     for (at, service) in services {
         let Some(name) = service.get("service").and_then(Node::text) else { continue };
         let key = key(service.get("namespace").and_then(Node::text), name);
         let path = Path::default().key("services").index(at).key("instances");
+        let seen = seen.entry(key.clone()).or_default();
         let instances = service.get("instances").map_or(&[][..], Node::items).iter().enumerate();
         for (at, instance) in instances {
             let Some(address) = address(instance) else { continue };
-            let message = format!("{address} stands in {key} twice");
-            if !seen.insert((key.clone(), address)) {
+            if !seen.insert(address.clone()) {
+                let message = format!("{address} stands in {key} twice");
                 findings.mistake(instance.at, &path.index(at), message);
             }
         }
