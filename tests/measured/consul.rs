@@ -130,5 +130,5 @@ fn take_seen(running: &Running, changed: &mut BTreeMap<String, Instant>) -> Vec<
 async fn what_the_first_copy_takes() {
     let harness = ConsulHarness::plain().await;
     let registry = format!("type: consul, addresses: [\"{}\"]", harness.address);
-    first_copy::measure("consul", &registry, "default", str::to_owned).await;
+    first_copy::measure("consul", |_| registry.clone(), "default", str::to_owned).await;
 }

@@ -46,5 +46,5 @@ async fn what_two_thousand_services_cost() {
 async fn what_the_first_copy_takes() {
     let harness = EurekaHarness::start(EurekaOptions::default()).await;
     let registry = format!("type: eureka, addresses: [\"{}\"]", harness.address);
-    first_copy::measure("eureka", &registry, "default", str::to_owned).await;
+    first_copy::measure("eureka", |_| registry.clone(), "default", str::to_owned).await;
 }

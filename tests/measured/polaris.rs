@@ -54,5 +54,5 @@ async fn what_two_thousand_services_cost() {
 async fn what_the_first_copy_takes() {
     let harness = harness().await;
     let registry = format!("type: polaris, addresses: [\"{}\"]", harness.server.address());
-    first_copy::measure("polaris", &registry, "default", str::to_owned).await;
+    first_copy::measure("polaris", |_| registry.clone(), "default", str::to_owned).await;
 }

@@ -64,5 +64,5 @@ async fn what_two_thousand_services_cost() {
 async fn what_the_first_copy_takes() {
     let harness = ServiceCenterHarness::plain().await;
     let registry = format!("type: servicecenter, addresses: [\"{}\"]", harness.address);
-    first_copy::measure("servicecenter", &registry, "default", str::to_owned).await;
+    first_copy::measure("servicecenter", |_| registry.clone(), "default", str::to_owned).await;
 }
