@@ -143,14 +143,14 @@ impl Leftovers {
     async fn retire(&self) {
         let mut due: BTreeMap<ServiceKey, Vec<Change>> = BTreeMap::new();
         for stray in lock(&self.seen).strays.values().filter(|stray| self.may_go(stray)) {
-            due.entry(stray.copy.key.clone()).or_default().push(Change::Remove(stray.copy.clone()));
+            due.entry(stray.copy.key.clone()).or_default().push(Change::remove(stray.copy.clone()));
         }
         for (key, removals) in due {
             for (change, outcome) in removals.iter().zip(self.destination.remove_left(&key, &removals).await)
             {
                 self.report(change.copy(), &outcome);
                 if outcome.is_ok() {
-                    let InstanceCopy { mark, instance, .. } = change.copy();
+                    let InstanceCopy { mark, instance, .. } = &**change.copy();
                     let id = (key.clone(), instance.address.clone(), mark.task.clone());
                     lock(&self.seen).strays.remove(&id);
                 }

@@ -93,14 +93,24 @@ pub enum Life {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// The copy is to stand like this: it is made, or changed in place.
-    Put(InstanceCopy),
+    Put(Arc<InstanceCopy>),
     /// The copy that stands like this is to go.
-    Remove(InstanceCopy),
+    Remove(Arc<InstanceCopy>),
 }
 
 impl Change {
+    /// A copy is to stand like this.
+    pub fn put(copy: impl Into<Arc<InstanceCopy>>) -> Self {
+        Self::Put(copy.into())
+    }
+
+    /// The copy that stands like this is to go.
+    pub fn remove(copy: impl Into<Arc<InstanceCopy>>) -> Self {
+        Self::Remove(copy.into())
+    }
+
     /// The copy that it is about.
-    pub fn copy(&self) -> &InstanceCopy {
+    pub fn copy(&self) -> &Arc<InstanceCopy> {
         match self {
             Self::Put(copy) | Self::Remove(copy) => copy,
         }

@@ -2,6 +2,7 @@
 //! counts, so that nothing is written twice.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::mark::Mark;
@@ -20,7 +21,7 @@ pub struct Pending {
 #[derive(Debug)]
 struct Write {
     /// The copy that was put; `None` where it is gone.
-    put: Option<InstanceCopy>,
+    put: Option<Arc<InstanceCopy>>,
     /// When it was carried out.
     at: Time,
 }
@@ -30,7 +31,7 @@ impl Pending {
     pub fn wrote(&mut self, now: Time, change: &Change, form: &dyn Destination) {
         let copy = change.copy();
         let put = match change {
-            Change::Put(copy) => Some(copy.clone()),
+            Change::Put(copy) => Some(Arc::clone(copy)),
             Change::Remove(_) => None,
         };
         if put.is_some() && form.holds_one() {
@@ -140,11 +141,11 @@ mod tests {
     fn what_was_written_counts_until_it_is_shown() {
         let mut pending = Pending::default();
         let now = Time::default();
-        pending.wrote(now, &Change::Put(copy(1.0)), &WIDE);
+        pending.wrote(now, &Change::put(copy(1.0)), &WIDE);
         assert!(pending.foresee(now, &shown(&[]), &WIDE).unwrap().same_instances(&shown(&[copy(1.0)])));
         pending.settle(now, &shown(&[]), &WIDE, 0);
         assert!(pending.foresee(now, &shown(&[]), &WIDE).is_some(), "an older view says nothing");
-        pending.wrote(now, &Change::Put(copy(2.0)), &WIDE);
+        pending.wrote(now, &Change::put(copy(2.0)), &WIDE);
         pending.settle(now, &shown(&[copy(1.0)]), &WIDE, 0);
         assert!(
             pending.foresee(now, &shown(&[copy(1.0)]), &WIDE).unwrap().same_instances(&shown(&[copy(2.0)]))
@@ -157,7 +158,7 @@ mod tests {
     fn what_was_removed_is_gone_at_once() {
         let mut pending = Pending::default();
         let now = Time::default();
-        pending.wrote(now, &Change::Remove(copy(1.0)), &WIDE);
+        pending.wrote(now, &Change::remove(copy(1.0)), &WIDE);
         assert!(pending.foresee(now, &shown(&[copy(1.0)]), &WIDE).unwrap().same_instances(&shown(&[])));
         pending.settle(now, &shown(&[]), &WIDE, 0);
         assert!(pending.until(&copy(1.0).key).is_none());
@@ -171,8 +172,8 @@ mod tests {
         new.mark.stamp(&mut new.instance.metadata);
         let put = |form: &dyn Destination| {
             let mut pending = Pending::default();
-            pending.wrote(now, &Change::Put(old.clone()), form);
-            pending.wrote(now, &Change::Put(new.clone()), form);
+            pending.wrote(now, &Change::put(old.clone()), form);
+            pending.wrote(now, &Change::put(new.clone()), form);
             pending.foresee(now, &shown(std::slice::from_ref(&old)), form).unwrap()
         };
         assert!(put(&NARROW).same_instances(&shown(std::slice::from_ref(&new))));
@@ -182,7 +183,7 @@ mod tests {
     #[test]
     fn what_is_never_shown_counts_for_its_time_only() {
         let mut pending = Pending::default();
-        pending.wrote(Time::default(), &Change::Put(copy(1.0)), &WIDE);
+        pending.wrote(Time::default(), &Change::put(copy(1.0)), &WIDE);
         let later = Time::default().after(WIDE.shows_within(1)).after(SECOND);
         assert!(pending.foresee(later, &shown(&[]), &WIDE).unwrap().same_instances(&shown(&[])));
         pending.settle(later, &shown(&[]), &WIDE, 0);

@@ -84,13 +84,13 @@ pub fn turn(inputs: &Inputs<'_>) -> Turn {
     for address in sides.addresses() {
         let outcome = sides.outcome(&address);
         match outcome {
-            Outcome::Carry | Outcome::TakeOver => turn.changes.extend(sides.copy(&address).map(Change::Put)),
-            Outcome::Maintain => turn.changes.extend(sides.mended(&address).map(Change::Put)),
+            Outcome::Carry | Outcome::TakeOver => turn.changes.extend(sides.copy(&address).map(Change::put)),
+            Outcome::Maintain => turn.changes.extend(sides.mended(&address).map(Change::put)),
             Outcome::GiveWay | Outcome::YieldToOther => {
-                removals.extend(sides.ours(&address).map(Change::Remove))
+                removals.extend(sides.ours(&address).map(Change::remove))
             }
             Outcome::Retire => match sides.verdict(&address) {
-                Verdict::Remove => removals.extend(sides.ours(&address).map(Change::Remove)),
+                Verdict::Remove => removals.extend(sides.ours(&address).map(Change::remove)),
                 Verdict::Held(held) => turn.held.push(HeldCopy { address: address.clone(), held }),
             },
             Outcome::Nothing

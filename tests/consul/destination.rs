@@ -47,13 +47,13 @@ async fn a_task_has_a_node_of_its_own_which_never_changes_and_goes_with_the_last
     );
     writer.put(&other).await;
     writer.put(&second).await;
-    let outcomes = writer.destination.write(&payments.key, &[Change::Put(payments.clone())]).await;
+    let outcomes = writer.destination.write(&payments.key, &[Change::put(payments.clone())]).await;
     assert_eq!(outcomes, [Ok(Written::Done)]);
     assert_eq!(node(&harness, &name).await, made, "as it was made");
 
-    writer.write(&[Change::Remove(first), Change::Remove(second)]).await;
+    writer.write(&[Change::remove(first), Change::remove(second)]).await;
     assert_eq!(node(&harness, &name).await, made, "it has another service");
-    let outcomes = writer.destination.write(&payments.key, &[Change::Remove(payments.clone())]).await;
+    let outcomes = writer.destination.write(&payments.key, &[Change::remove(payments.clone())]).await;
     assert_eq!(outcomes, [Ok(Written::Done)]);
     assert!(node(&harness, &name).await.is_null(), "it is empty");
     assert!(!node(&harness, &node_of(&*writer.destination, &other)).await.is_null(), "another task's");
@@ -71,7 +71,7 @@ async fn a_node_of_somebody_else_is_not_touched() {
     harness.http.register(&theirs).await.unwrap();
     let before = node(&harness, &name).await;
     let error =
-        writer.destination.write(&copy.key, &[Change::Put(copy.clone())]).await.remove(0).unwrap_err();
+        writer.destination.write(&copy.key, &[Change::put(copy.clone())]).await.remove(0).unwrap_err();
     assert_eq!(error.retry, Retry::Never);
     assert!(error.message.contains(&format!("the node {name}")), "{error}");
     assert_eq!(node(&harness, &name).await, before);
@@ -85,7 +85,7 @@ async fn one_that_is_refused_takes_no_other_with_it() {
         (Writer::start(&harness, "default").await, Reader::start(&harness, "default").await);
     let hosts = ["10.0.0.1", "0.0.0.0", "10.0.0.2"];
     let copies = hosts.map(|host| writer.copy(host));
-    let outcomes = writer.destination.write(&copies[0].key, &copies.clone().map(Change::Put)).await;
+    let outcomes = writer.destination.write(&copies[0].key, &copies.clone().map(Change::put)).await;
     let error = outcomes[1].clone().unwrap_err();
     assert_eq!(error.retry, Retry::Never);
     assert!(
@@ -114,7 +114,7 @@ async fn much_metadata_is_cut_into_transactions_and_too_much_is_left_out() {
         with(writer.copy(&format!("10.0.0.{n}")), |instance| instance.metadata.extend(metadata(50, 500)))
     };
     let copies: Vec<InstanceCopy> = (1..=40).map(large).collect();
-    let puts: Vec<Change> = copies.iter().cloned().map(Change::Put).collect();
+    let puts: Vec<Change> = copies.iter().cloned().map(Change::put).collect();
     assert!(writer.write(&puts).await.iter().all(|written| *written == Written::Done));
     reader.shows(&writer, &copies[0]).await;
     reader.shows(&writer, &copies[39]).await;
@@ -200,7 +200,7 @@ async fn rights() {
     let mut instance = Instance::new(Address::new("10.0.0.1", 80));
     mark("move").stamp(&mut instance.metadata);
     let copy = InstanceCopy::new(ServiceKey::new("default", "orders"), mark("move"), instance);
-    let put = [Change::Put(copy.clone())];
+    let put = [Change::put(copy.clone())];
     let settings = |token: Option<&str>| ConsulSettings {
         addresses: vec![harness.address.clone()],
         token: token.map(Secret::new),

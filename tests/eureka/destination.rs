@@ -97,7 +97,7 @@ async fn ports_zones_and_weights(harness: &EurekaHarness) {
         attribute(instance, "secure_port", "8443");
         attribute(instance, "zone", "z1");
     });
-    writer.write(&[Change::Put(secure.clone()), Change::Put(both.clone())]).await;
+    writer.write(&[Change::put(secure.clone()), Change::put(both.clone())]).await;
     for (copy, name, value) in
         [(&secure, "protocol", "https"), (&both, "secure_port", "8443"), (&both, "zone", "z1")]
     {
@@ -106,7 +106,7 @@ async fn ports_zones_and_weights(harness: &EurekaHarness) {
     }
     let all = harness.http.get("/eureka/apps/orders").await.unwrap();
     assert_eq!(all["application"]["instance"][0]["vipAddress"], "orders");
-    writer.write(&[Change::Remove(secure), Change::Remove(both)]).await;
+    writer.write(&[Change::remove(secure), Change::remove(both)]).await;
     reader.end().await;
     writer.end().await;
 }
@@ -119,7 +119,7 @@ async fn what_no_server_takes(harness: &EurekaHarness) {
     {
         let copy = InstanceCopy { key: ServiceKey::new(namespace, service), ..writer.copy("10.0.0.1") };
         let error =
-            writer.destination.write(&copy.key, &[Change::Put(copy.clone())]).await.remove(0).unwrap_err();
+            writer.destination.write(&copy.key, &[Change::put(copy.clone())]).await.remove(0).unwrap_err();
         assert!(error.message.contains(told) && error.retry == Retry::Never, "{error}");
     }
     writer.end().await;
@@ -131,7 +131,7 @@ async fn the_next_of_several_addresses_serves(harness: &EurekaHarness) {
     let addresses = vec!["127.0.0.1:1".to_owned(), harness.address.clone()];
     let both = EurekaDestination::new(EurekaSettings { addresses, ..harness.settings.clone() }).unwrap();
     let copies = ["10.0.0.1", "10.0.0.2"].map(|host| writer.copy(host));
-    let puts = copies.clone().map(Change::Put);
+    let puts = copies.clone().map(Change::put);
     let errors = both.write(&copies[0].key, &puts).await;
     assert!(
         errors.iter().all(|outcome| outcome.clone().unwrap_err().message.contains("127.0.0.1:1 ")),
@@ -139,7 +139,7 @@ async fn the_next_of_several_addresses_serves(harness: &EurekaHarness) {
     );
     assert_eq!(both.write(&copies[0].key, &puts).await, [Ok(Written::Done), Ok(Written::Done)]);
     assert_eq!(both.renew(&copies).await, [Ok(Renewed::Alive), Ok(Renewed::Alive)]);
-    let removed = both.write(&copies[0].key, &copies.clone().map(Change::Remove)).await;
+    let removed = both.write(&copies[0].key, &copies.clone().map(Change::remove)).await;
     assert_eq!(removed, [Ok(Written::Done), Ok(Written::Done)]);
     writer.end().await;
 }
@@ -178,7 +178,7 @@ async fn rights() {
     let stranger = Writer::start(&harness, "default").await;
     let copy = stranger.copy("10.0.0.1");
     let error =
-        stranger.destination.write(&copy.key, &[Change::Put(copy.clone())]).await.remove(0).unwrap_err();
+        stranger.destination.write(&copy.key, &[Change::put(copy.clone())]).await.remove(0).unwrap_err();
     assert!(error.message.contains("refuses us (401)") && error.retry == Retry::Backoff(None), "{error}");
     assert!(!error.message.contains("wrong"));
     stranger.end().await;

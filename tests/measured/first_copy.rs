@@ -114,7 +114,7 @@ async fn bare_loop(
             let mut instance = Instance::new(Address::new(host(n, i), 80));
             instance.metadata.insert("version".to_owned(), "1".to_owned());
             mark.stamp(&mut instance.metadata);
-            Change::Put(InstanceCopy::new(key.clone(), mark.clone(), instance))
+            Change::put(InstanceCopy::new(key.clone(), mark.clone(), instance))
         };
         (key.clone(), (0..INSTANCES).map(copy).collect())
     };

@@ -77,7 +77,7 @@ fn copy(namespace: &str, service: &str, host: &str) -> InstanceCopy {
 }
 
 async fn put(destination: &NacosDestination, copy: &InstanceCopy) -> Result<Written, WriteError> {
-    destination.write(&copy.key, &[Change::Put(copy.clone())]).await.remove(0)
+    destination.write(&copy.key, &[Change::put(copy.clone())]).await.remove(0)
 }
 
 async fn renew(destination: &NacosDestination, copy: &InstanceCopy) -> Result<Renewed, WriteError> {
@@ -119,7 +119,7 @@ async fn copies_outlive_their_writer_by_their_lease() {
     let namespace = harness.namespace().await;
     let (left, mut ill) = (copy(&namespace, "orders", "10.0.0.1"), copy(&namespace, "orders", "10.0.0.2"));
     ill.instance.healthy = false;
-    let puts = [Change::Put(left.clone()), Change::Put(ill.clone())];
+    let puts = [Change::put(left.clone()), Change::put(ill.clone())];
     // The server counts from when it takes them, so never from before this.
     let written = Instant::now();
     assert_eq!(destination.write(&left.key, &puts).await, [Ok(Written::Done), Ok(Written::Done)]);

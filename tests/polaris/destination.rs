@@ -49,11 +49,11 @@ async fn old_copies_leave_no_ghosts() {
     isolated.instance.isolated = true;
     isolated.instance.weight = causeway::model::Weight::ZERO;
     let changes = [plain.clone(), isolated.clone()];
-    let puts = changes.clone().map(Change::Put);
+    let puts = changes.clone().map(Change::put);
     assert_eq!(destination.write(&plain.key, &puts).await, [Ok(Written::Done), Ok(Written::Done)]);
     server.skip(Duration::from_secs(10));
     assert_eq!(discovered(&server, &plain.key).1.len(), 2);
-    let removals = changes.map(Change::Remove);
+    let removals = changes.map(Change::remove);
     assert_eq!(destination.write(&plain.key, &removals).await, [Ok(Written::Done), Ok(Written::Done)]);
     server.skip(Duration::from_secs(2));
     assert_eq!(
@@ -70,18 +70,18 @@ async fn a_native_one_that_nobody_has_seen_yet_is_not_hit() {
     let server = PolarisStandIn::start().await;
     let destination = destination(&server, None);
     let copy = copy("orders", "10.0.0.1");
-    assert_eq!(write(&destination, Change::Put(copy.clone())).await, Ok(Written::Done));
+    assert_eq!(write(&destination, Change::put(copy.clone())).await, Ok(Written::Done));
     server.skip(Duration::from_secs(2));
     let native =
         json!([{ "namespace": "prod", "service": "orders", "host": "10.0.0.1", "port": 8080, "weight": 7 }]);
     assert_eq!(server.write("POST", "/naming/v1/instances", &native).0, 200);
     let mut changed = copy.clone();
     changed.instance.weight = causeway::model::Weight::from_ratio(3.0);
-    write(&destination, Change::Put(changed)).await.unwrap();
+    write(&destination, Change::put(changed)).await.unwrap();
     server.skip(Duration::from_secs(2));
     assert_eq!(discovered(&server, &copy.key).1.len(), 2, "both, for a moment");
-    assert_eq!(write(&destination, Change::Put(copy.clone())).await, Ok(Written::Taken));
-    assert_eq!(write(&destination, Change::Remove(copy.clone())).await, Ok(Written::Done));
+    assert_eq!(write(&destination, Change::put(copy.clone())).await, Ok(Written::Taken));
+    assert_eq!(write(&destination, Change::remove(copy.clone())).await, Ok(Written::Done));
     server.skip(Duration::from_secs(2));
     let (_, left) = discovered(&server, &copy.key);
     assert_eq!((left.len(), &left[0]["weight"]), (1, &json!(7)));
@@ -93,12 +93,12 @@ async fn a_copy_that_lost_its_marks_is_put_right() {
     let server = PolarisStandIn::start().await;
     let destination = destination(&server, None);
     let copy = copy("orders", "10.0.0.1");
-    write(&destination, Change::Put(copy.clone())).await.unwrap();
+    write(&destination, Change::put(copy.clone())).await.unwrap();
     server.skip(Duration::from_secs(2));
     let id = discovered(&server, &copy.key).1[0]["id"].clone();
     assert_eq!(server.write("PUT", "/naming/v1/instances", &json!([{ "id": id, "metadata": {} }])).0, 200);
     server.skip(Duration::from_secs(2));
-    assert_eq!(write(&destination, Change::Put(copy.clone())).await, Ok(Written::Done));
+    assert_eq!(write(&destination, Change::put(copy.clone())).await, Ok(Written::Done));
     server.skip(Duration::from_secs(2));
     let (_, shown) = discovered(&server, &copy.key);
     assert_eq!((shown.len(), &shown[0]["metadata"]["causeway-task"]), (1, &json!("move")));
@@ -109,10 +109,9 @@ async fn a_copy_that_lost_its_marks_is_put_right() {
 async fn one_that_is_refused_keeps_no_other_back() {
     let server = PolarisStandIn::start().await;
     let destination = destination(&server, None);
-    let copies: Vec<InstanceCopy> = (0..150).map(|n| copy("orders", &format!("10.0.1.{n}"))).collect();
-    let mut puts: Vec<Change> = copies.into_iter().map(Change::Put).collect();
-    let Change::Put(bad) = &mut puts[120] else { unreachable!() };
-    bad.instance.metadata.insert("dubbo.metadata".to_owned(), "x".repeat(5000));
+    let mut copies: Vec<InstanceCopy> = (0..150).map(|n| copy("orders", &format!("10.0.1.{n}"))).collect();
+    copies[120].instance.metadata.insert("dubbo.metadata".to_owned(), "x".repeat(5000));
+    let puts: Vec<Change> = copies.into_iter().map(Change::put).collect();
     let key = puts[0].copy().key.clone();
     let outcomes = destination.write(&key, &puts).await;
     let told = outcomes[120].clone().unwrap_err();
@@ -125,14 +124,14 @@ async fn one_that_is_refused_keeps_no_other_back() {
     assert_eq!(discovered(&server, &key).1.len(), 149);
     let registrations = server.requests().iter().filter(|asked| asked.path == "/naming/v1/instances").count();
     assert_eq!(registrations, 2, "a hundred at a time");
-    let misnamed = write(&destination, Change::Put(copy("TRADE@@orders", "10.0.0.1"))).await.unwrap_err();
+    let misnamed = write(&destination, Change::put(copy("TRADE@@orders", "10.0.0.1"))).await.unwrap_err();
     assert!(misnamed.retry == Retry::Never && misnamed.message.contains("letters, digits"), "{misnamed}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_is_needed_where_the_server_asks_for_one() {
     let server = PolarisStandIn::builder().auth().start().await;
-    let change = Change::Put(copy("orders", "10.0.0.1"));
+    let change = Change::put(copy("orders", "10.0.0.1"));
     let cases = [(None, "wants a token"), (Some("a-wrong-token"), "refuses the token")];
     for (token, words) in cases {
         let told = write(&destination(&server, token), change.clone()).await.unwrap_err();
@@ -153,7 +152,7 @@ async fn copies_stay_without_anybody() {
     let destination = destination(&server, None);
     let copy = copy("orders", "10.0.0.1");
     assert_eq!(destination.life(), Life::Permanent);
-    write(&destination, Change::Put(copy.clone())).await.unwrap();
+    write(&destination, Change::put(copy.clone())).await.unwrap();
     server.skip(Duration::from_secs(3600));
     server.restart(false).await;
     let (_, shown) = discovered(&server, &copy.key);

@@ -32,7 +32,7 @@ fn copy(service: &str, pairs: &[(&str, &str)]) -> InstanceCopy {
 }
 
 async fn put(destination: &dyn Destination, copy: &InstanceCopy) -> Result<Written, WriteError> {
-    destination.write(&copy.key, &[Change::Put(copy.clone())]).await.remove(0)
+    destination.write(&copy.key, &[Change::put(copy.clone())]).await.remove(0)
 }
 
 /// Waits until the server shows exactly one instance of a service, and it is as wanted.

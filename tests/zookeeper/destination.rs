@@ -63,7 +63,7 @@ fn copy(service: &str) -> InstanceCopy {
 }
 
 async fn put(destination: &dyn Destination, copy: &InstanceCopy) -> Result<Written, WriteError> {
-    destination.write(&copy.key, &[Change::Put(copy.clone())]).await.remove(0)
+    destination.write(&copy.key, &[Change::put(copy.clone())]).await.remove(0)
 }
 
 /// Waits until so many nodes stand in a folder.

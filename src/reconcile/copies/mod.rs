@@ -308,7 +308,7 @@ impl CopyFlow {
         for key in self.all_keys() {
             let Some(standing) = self.destination.standing(&key) else { continue };
             let removal = |copy: &Instance| {
-                Change::Remove(InstanceCopy::new(key.clone(), self.mark.clone(), copy.clone()))
+                Change::remove(InstanceCopy::new(key.clone(), self.mark.clone(), copy.clone()))
             };
             let removals: Vec<Change> = self.our_copies(&standing).map(removal).collect();
             if !removals.is_empty() {

@@ -1,7 +1,7 @@
 //! What a flow of copies remembers of each service: only what is re-derived after a restart.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use causeway_gateways::Retry;
@@ -46,7 +46,7 @@ struct KeyState {
     arrived: Option<Instant>,
     backoff: Backoff,
     /// The last put of each copy, and when.
-    puts: BTreeMap<Address, (InstanceCopy, Instant)>,
+    puts: BTreeMap<Address, (Arc<InstanceCopy>, Instant)>,
     status: CopyStatus,
 }
 
@@ -101,7 +101,7 @@ impl Keys {
     pub(super) fn put_lately(
         &self,
         key: &ServiceKey,
-        copies: impl Iterator<Item = InstanceCopy>,
+        copies: impl Iterator<Item = Arc<InstanceCopy>>,
         interval: Option<Duration>,
     ) -> Vec<Address> {
         self.with(key, |state| {
@@ -110,7 +110,7 @@ impl Keys {
                 let last = state.puts.get(&copy.instance.address);
                 last.is_some_and(|(put, at)| put == copy && lately(at))
             });
-            repeats.map(|copy| copy.instance.address).collect()
+            repeats.map(|copy| copy.instance.address.clone()).collect()
         })
     }
 
@@ -118,7 +118,7 @@ impl Keys {
     pub(super) fn wrote(&self, key: &ServiceKey, change: &Change) {
         self.with(key, |state| match change {
             Change::Put(copy) => {
-                state.puts.insert(copy.instance.address.clone(), (copy.clone(), Instant::now()));
+                state.puts.insert(copy.instance.address.clone(), (Arc::clone(copy), Instant::now()));
             }
             Change::Remove(copy) => drop(state.puts.remove(&copy.instance.address)),
         });

@@ -202,7 +202,7 @@ impl CopyFlow {
             let outcome = look.turn.outcomes.get(&change.copy().instance.address);
             matches!(change, Change::Put(_)) && outcome == Some(&Outcome::Maintain)
         };
-        let mended = look.changes.iter().filter(is_mended).map(|change| change.copy().clone());
+        let mended = look.changes.iter().filter(is_mended).map(|change| Arc::clone(change.copy()));
         look.changed = self.keys.put_lately(key, mended, self.audit_interval);
         look.changes.retain(|change| !look.changed.contains(&change.copy().instance.address));
         if !look.changes.is_empty() {

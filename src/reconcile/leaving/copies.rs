@@ -69,7 +69,7 @@ impl LeftCopies {
     /// Removes them, each only if it still bears its mark; answers how many have gone, and what stays.
     pub async fn remove(&self) -> (usize, Vec<String>) {
         let writes = self.services.iter().map(|(key, copies)| async move {
-            let removals: Vec<Change> = copies.iter().cloned().map(Change::Remove).collect();
+            let removals: Vec<Change> = copies.iter().cloned().map(Change::remove).collect();
             (key, copies, self.form.write(key, &removals).await)
         });
         let outcomes: Vec<_> = stream::iter(writes).buffer_unordered(self.form.width()).collect().await;

@@ -83,7 +83,7 @@ fn is_put(change: &Change) -> bool {
 }
 
 fn copies<'a>(batch: &[Numbered<'a>]) -> Vec<&'a InstanceCopy> {
-    batch.iter().map(|(_, change)| change.copy()).collect()
+    batch.iter().map(|(_, change)| &**change.copy()).collect()
 }
 
 fn numbered(batch: &[Numbered<'_>], outcomes: Vec<Wrote>) -> impl Iterator<Item = (usize, Wrote)> {

@@ -133,11 +133,11 @@ mod tests {
     }
 
     fn put(copy: &InstanceCopy, standing: &[Described]) -> Option<Vec<Step>> {
-        steps(&Change::Put(copy.clone()), &form(copy).unwrap(), standing)
+        steps(&Change::put(copy.clone()), &form(copy).unwrap(), standing)
     }
 
     fn remove(copy: &InstanceCopy, standing: &[Described]) -> Option<Vec<Step>> {
-        steps(&Change::Remove(copy.clone()), &form(copy).unwrap(), standing)
+        steps(&Change::remove(copy.clone()), &form(copy).unwrap(), standing)
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What lives with our sessions, so that it can be made again when one has ended. Pure.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::model::{Address, ServiceKey};
 use crate::registries::{Change, InstanceCopy};
@@ -9,13 +10,14 @@ use crate::sync::Mark;
 /// Copies by what they are copies of, each with the session that it lives with.
 #[derive(Debug, Default)]
 pub(super) struct SessionCopies {
-    copies: BTreeMap<(ServiceKey, Address, Mark), (InstanceCopy, i64)>,
+    copies: BTreeMap<(ServiceKey, Address, Mark), (Arc<InstanceCopy>, i64)>,
 }
 
 impl SessionCopies {
     /// It lives with this session.
-    pub(super) fn keep(&mut self, copy: &InstanceCopy, session: i64) {
-        self.copies.insert(identity(copy), (copy.clone(), session));
+    pub(super) fn keep(&mut self, copy: impl Into<Arc<InstanceCopy>>, session: i64) {
+        let copy = copy.into();
+        self.copies.insert(identity(&copy), (copy, session));
     }
 
     /// It isn't to live any more, or with no session of ours.
@@ -27,7 +29,7 @@ impl SessionCopies {
     pub(super) fn left_behind(&self, session: i64) -> BTreeMap<ServiceKey, Vec<Change>> {
         let mut puts: BTreeMap<ServiceKey, Vec<Change>> = BTreeMap::new();
         for (copy, _) in self.copies.values().filter(|(_, lives_with)| *lives_with != session) {
-            puts.entry(copy.key.clone()).or_default().push(Change::Put(copy.clone()));
+            puts.entry(copy.key.clone()).or_default().push(Change::put(copy.clone()));
         }
         puts
     }
@@ -49,14 +51,14 @@ mod tests {
     fn what_an_older_session_held_is_left_behind() {
         let mut copies = SessionCopies::default();
         let mut changed = copy("orders", "10.0.0.1");
-        copies.keep(&changed, 1);
+        copies.keep(changed.clone(), 1);
         changed.instance.enabled = false;
-        copies.keep(&changed, 1);
-        copies.keep(&copy("orders", "10.0.0.2"), 1);
-        copies.keep(&copy("books", "10.0.0.1"), 2);
+        copies.keep(changed.clone(), 1);
+        copies.keep(copy("orders", "10.0.0.2"), 1);
+        copies.keep(copy("books", "10.0.0.1"), 2);
         assert!(copies.left_behind(1).keys().map(|key| key.service.as_str()).eq(["books"]));
         copies.forget(&copy("orders", "10.0.0.2"));
         let left: Vec<_> = copies.left_behind(2).into_values().flatten().collect();
-        assert_eq!(left, [Change::Put(changed)], "as it was put last");
+        assert_eq!(left, [Change::put(changed)], "as it was put last");
     }
 }

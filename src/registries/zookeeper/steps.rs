@@ -116,7 +116,7 @@ mod tests {
     }
 
     fn put(copy: &InstanceCopy, node: &Node, standing: &[Standing]) -> Option<Vec<Step>> {
-        steps(&Change::Put(copy.clone()), node, standing, OURS)
+        steps(&Change::put(copy.clone()), node, standing, OURS)
     }
 
     fn of(node: &Node) -> Seen {
@@ -135,7 +135,7 @@ mod tests {
         assert_eq!(put(&changed, &other, std::slice::from_ref(&there)), Some(vec![in_place]));
         let left = standing(&node, OURS + 1);
         assert_eq!(put(&plain, &node, &[left]), Some(vec![Step::Replace(vec![of(&node)], node.clone())]));
-        let remove = |standing: &[Standing]| steps(&Change::Remove(changed.clone()), &other, standing, OURS);
+        let remove = |standing: &[Standing]| steps(&Change::remove(changed.clone()), &other, standing, OURS);
         assert_eq!(remove(&[there]), Some(vec![Step::Delete(vec![of(&node)])]));
         assert_eq!(remove(&[]), Some(vec![]));
     }
@@ -170,7 +170,7 @@ mod tests {
             for other in [theirs, native] {
                 assert_eq!(put(&ours, &node, std::slice::from_ref(&other)), None);
                 assert_eq!(put(&ours, &node, &[there.clone(), other.clone()]), None, "it came later");
-                let removed = steps(&Change::Remove(ours.clone()), &node, &[other, there.clone()], OURS);
+                let removed = steps(&Change::remove(ours.clone()), &node, &[other, there.clone()], OURS);
                 assert_eq!(removed, Some(vec![Step::Delete(vec![of(&node)])]));
             }
         }

@@ -1,7 +1,7 @@
 //! A ZooKeeper that copies are written to.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -26,7 +26,7 @@ use crate::registries::{
 };
 
 /// Services that are written at the same time.
-const WIDTH: usize = 16;
+const WIDTH: usize = 32;
 /// Changes of one service, and renewals, that are under way at once.
 const AT_ONCE: usize = 64;
 /// So many renewals fit in a session's timeout.
@@ -142,12 +142,12 @@ impl ZookeeperDestination {
             }
         }
         if let Change::Put(_) = change {
-            self.hold(copy, nodes.session());
+            self.hold(Arc::clone(copy), nodes.session());
         }
         Ok(Written::Done)
     }
 
-    fn hold(&self, copy: &InstanceCopy, session: i64) {
+    fn hold(&self, copy: impl Into<Arc<InstanceCopy>>, session: i64) {
         if !self.persistent {
             self.on_session().keep(copy, session);
         }
@@ -205,7 +205,7 @@ impl ZookeeperDestination {
             None => Renewed::Lost,
         };
         match renewed {
-            Renewed::Alive => self.hold(copy, nodes.session()),
+            Renewed::Alive => self.hold(copy.clone(), nodes.session()),
             Renewed::Lost => self.on_session().forget(copy),
         }
         Ok(renewed)
@@ -219,7 +219,7 @@ impl ZookeeperDestination {
         node: Node,
         standing: Standing,
     ) -> Result<Renewed, WriteError> {
-        let is_ours = steps(&Change::Remove(copy.clone()), &node, std::slice::from_ref(&standing), 0);
+        let is_ours = steps(&Change::remove(copy.clone()), &node, std::slice::from_ref(&standing), 0);
         if is_ours.is_none_or(|steps| steps.is_empty()) {
             return Ok(Renewed::Lost);
         }

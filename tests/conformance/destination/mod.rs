@@ -70,11 +70,11 @@ impl Writer {
     }
 
     pub async fn put(&self, copy: &InstanceCopy) -> Written {
-        self.write(&[Change::Put(copy.clone())]).await[0]
+        self.write(&[Change::put(copy.clone())]).await[0]
     }
 
     pub async fn remove(&self, copy: &InstanceCopy) -> Written {
-        self.write(&[Change::Remove(copy.clone())]).await[0]
+        self.write(&[Change::remove(copy.clone())]).await[0]
     }
 
     pub async fn write(&self, changes: &[Change]) -> Vec<Written> {

@@ -186,7 +186,7 @@ pub async fn another_process_goes_on(harness: &dyn DestinationHarness) {
         (Writer::start(harness, &namespace).await, Reader::start(harness, &namespace).await);
     let copies: Vec<InstanceCopy> = (1..=3).map(|n| first.copy(&format!("10.0.0.{n}"))).collect();
     let addresses: Vec<Address> = copies.iter().map(|copy| copy.instance.address.clone()).collect();
-    let puts: Vec<Change> = copies.iter().cloned().map(Change::Put).collect();
+    let puts: Vec<Change> = copies.iter().cloned().map(Change::put).collect();
     assert_eq!(first.write(&puts).await, [Written::Done; 3]);
     for copy in &copies {
         reader.shows(&first, copy).await;
@@ -204,7 +204,7 @@ pub async fn another_process_goes_on(harness: &dyn DestinationHarness) {
             second
         })
         .await;
-    let removals: Vec<Change> = copies.into_iter().map(Change::Remove).collect();
+    let removals: Vec<Change> = copies.into_iter().map(Change::remove).collect();
     assert_eq!(second.write(&removals).await, [Written::Done; 3]);
     for address in &addresses {
         reader.shows_none(address).await;
@@ -232,7 +232,7 @@ pub async fn a_lost_copy_is_told(harness: &dyn DestinationHarness) {
     let (writer, reader) =
         (Writer::start(harness, &namespace).await, Reader::start(harness, &namespace).await);
     let (kept, lost) = (writer.copy("10.0.0.1"), writer.copy("10.0.0.2"));
-    writer.write(&[Change::Put(kept.clone()), Change::Put(lost.clone())]).await;
+    writer.write(&[Change::put(kept.clone()), Change::put(lost.clone())]).await;
     reader.shows(&writer, &kept).await;
     reader.shows(&writer, &lost).await;
     let standing = [&kept, &lost].map(|copy| reader.standing(copy));
@@ -246,7 +246,7 @@ pub async fn a_lost_copy_is_told(harness: &dyn DestinationHarness) {
     }
     assert_eq!(writer.put(&lost).await, Written::Done);
     reader.shows(&writer, &lost).await;
-    writer.write(&[Change::Remove(kept), Change::Remove(lost)]).await;
+    writer.write(&[Change::remove(kept), Change::remove(lost)]).await;
     reader.end().await;
     other.end().await;
     writer.end().await;
@@ -273,7 +273,7 @@ pub async fn many_at_once(harness: &dyn DestinationHarness) {
         let reading = reader.running.view.reading(&reader.running.key(harness.service()));
         reading.map_or(0, |reading| reading.snapshot.copies.len())
     };
-    let puts: Vec<Change> = copies.iter().cloned().map(Change::Put).collect();
+    let puts: Vec<Change> = copies.iter().cloned().map(Change::put).collect();
     assert!(writer.write(&puts).await.iter().all(|written| *written == Written::Done));
     tokio::select! {
         () = reader.until("all copies are there", |reader| count(reader) == copies.len()) => {}
@@ -281,7 +281,7 @@ pub async fn many_at_once(harness: &dyn DestinationHarness) {
     }
     harness.settled().await;
     assert!(writer.renew(&copies).await.iter().all(|renewed| *renewed == Renewed::Alive));
-    let removals: Vec<Change> = copies.iter().cloned().map(Change::Remove).collect();
+    let removals: Vec<Change> = copies.iter().cloned().map(Change::remove).collect();
     assert!(writer.write(&removals).await.iter().all(|written| *written == Written::Done));
     reader.until("all copies are gone", |reader| count(reader) == 0).await;
     reader.end().await;
@@ -298,13 +298,13 @@ pub async fn the_way_is_closed(harness: &dyn DestinationHarness) {
         proxy.set(Mode::Refuse);
         proxy.cut();
     }
-    let outcome = writer.destination.write(&copy.key, &[Change::Put(copy.clone())]).await.remove(0);
+    let outcome = writer.destination.write(&copy.key, &[Change::put(copy.clone())]).await.remove(0);
     let error = outcome.expect_err("nobody answers");
     assert!(matches!(error.retry, Retry::Backoff(_)), "{error:?}");
     assert!(error.message.contains(&writer.proxies[0].address()), "which server: {error}");
     writer.proxies.iter().for_each(|proxy| proxy.set(Mode::Pass));
     let until = Instant::now() + harness.limit();
-    while writer.destination.write(&copy.key, &[Change::Put(copy.clone())]).await != [Ok(Written::Done)] {
+    while writer.destination.write(&copy.key, &[Change::put(copy.clone())]).await != [Ok(Written::Done)] {
         assert!(Instant::now() < until, "the way is open again");
         sleep(Duration::from_millis(200)).await;
     }

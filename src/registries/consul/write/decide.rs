@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn each_neighbour() {
         let ours = copy("move", "10.0.0.1");
-        let (put, remove) = (Change::Put(ours.clone()), Change::Remove(ours.clone()));
+        let (put, remove) = (Change::put(ours.clone()), Change::remove(ours.clone()));
         let mut unmarked = standing(&ours);
         unmarked.instance.metadata.clear();
         let mut taken = standing(&ours);
@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn a_copy_is_put_beside_one_that_is_given_up() {
         let given_up = standing(&copy("other", "10.0.0.1"));
-        let put = |task: &str| Change::Put(copy("move", "10.0.0.1").in_place_of(task));
+        let put = |task: &str| Change::put(copy("move", "10.0.0.1").in_place_of(task));
         assert_eq!(decided(&put("other"), std::slice::from_ref(&given_up)), "set", "its own task removes it");
         assert_eq!(decided(&put("a-third"), std::slice::from_ref(&given_up)), "taken");
         assert_eq!(decided(&put("other"), &[given_up, native("10.0.0.1")]), "taken");

@@ -58,7 +58,7 @@ mod tests {
 
     fn put() -> Change {
         let copy = InstanceCopy::example("default", "orders");
-        Change::Put(copy.with(|instance| instance.address.host = "0.0.0.0".to_owned()))
+        Change::put(copy.with(|instance| instance.address.host = "0.0.0.0".to_owned()))
     }
 
     #[test]

@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn what_nobody_mends_is_not_tried_again() {
-        let remove = Change::Remove(InstanceCopy::example("default", "orders"));
+        let remove = Change::remove(InstanceCopy::example("default", "orders"));
         let (server, what) = (|| "s:1".to_owned(), "a removal");
         let refused =
             |status| EurekaError::Refused { server: server(), what, status, message: "m".to_owned() };
