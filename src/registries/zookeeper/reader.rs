@@ -3,12 +3,21 @@
 use std::collections::BTreeSet;
 
 use futures::future::try_join_all;
-use zookeeper_client::{Client, Error};
+use zookeeper_client::{AddWatchMode, Client, Error, PersistentWatcher};
 
 use super::ZookeeperError;
 use super::layout::{Form, form_of, join};
 use super::place::Children;
 use super::watches::{OneShots, Watched};
+
+/// What was read of a root.
+pub(super) struct RootRead {
+    pub(super) form: Option<Form>,
+    /// None where it isn't there.
+    pub(super) children: Vec<String>,
+    /// The watch on all that is in it, older than what was read; `None` where there is one already, or where it isn't needed.
+    pub(super) deep: Option<PersistentWatcher>,
+}
 
 /// Reads nodes; where watches fire only once, each reading leaves one.
 #[derive(Clone)]
@@ -22,14 +31,20 @@ impl Reader {
         Self { client, one_shots }
     }
 
-    /// A root's children, none when it isn't there; and its form, looked for where it isn't known.
+    /// A root, where its form isn't known with it, and where it `is_shallow`, watched by itself only, with a watch on all that is in it.
     pub(super) async fn root(
         &self,
         path: &str,
-        form: Option<Form>,
-    ) -> Result<(Option<Form>, Vec<String>), ZookeeperError> {
-        let children = self.children(path).await?.unwrap_or_default();
-        let mut form = form;
+        mut form: Option<Form>,
+        is_shallow: bool,
+    ) -> Result<RootRead, ZookeeperError> {
+        let mut children = self.children(path).await?.unwrap_or_default();
+        let mut deep = None;
+        if is_shallow && !children.is_empty() {
+            let watch = self.client.watch(path, AddWatchMode::PersistentRecursive).await;
+            deep = Some(watch.map_err(|error| ZookeeperError::of_node(path, &error))?);
+            children = self.children(path).await?.unwrap_or_default();
+        }
         for child in &children {
             if form.is_some() {
                 break;
@@ -41,7 +56,7 @@ impl Reader {
                 Err(error) => return Err(ZookeeperError::of_node(&child, &error)),
             }
         }
-        Ok((form, children))
+        Ok(RootRead { form, children, deep })
     }
 
     /// What stands at a place: each child, with its data unless it is settled or, without a set of those, carries none. `None`

@@ -1,19 +1,18 @@
 //! What happens on one connection: watches are set, everything is read, and what is told of is read again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt};
-use futures::stream::{FuturesUnordered, StreamExt};
+use futures::stream::{AbortHandle, FuturesUnordered, StreamExt};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use zookeeper_client::{AddWatchMode, Client, Error, EventType, SessionState, StateWatcher, WatchedEvent};
 
 use super::ZookeeperError;
 use super::agenda::Agenda;
-use super::layout::Form;
 use super::place::{Children, Place};
-use super::reader::Reader;
+use super::reader::{Reader, RootRead};
 use super::tree::Work;
 use super::watcher::Watcher;
 use super::watches::Watches;
@@ -35,7 +34,7 @@ pub(super) enum End {
 }
 
 enum Read {
-    Root(Option<Form>, Vec<String>),
+    Root(RootRead),
     Place(Option<Children>),
 }
 
@@ -50,6 +49,8 @@ pub(super) struct Session<'a> {
     client: Client,
     states: StateWatcher,
     watches: Watches,
+    /// The watches of roots that were empty, each of the root alone.
+    shallow: BTreeMap<usize, AbortHandle>,
     reader: Reader,
     agenda: Agenda,
     running: FuturesUnordered<BoxFuture<'static, Done>>,
@@ -73,6 +74,7 @@ impl<'a> Session<'a> {
             reader: Reader::new(client.clone(), one_shots),
             client,
             watches,
+            shallow: BTreeMap::new(),
             agenda: Agenda::default(),
             running: FuturesUnordered::new(),
             refused: BTreeSet::new(),
@@ -140,11 +142,12 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    /// While a root is empty only its children are watched: whoever fills it is told of each service, and not of each node.
     async fn watch_root(&mut self, index: usize) -> Result<(), End> {
         let path = &self.of.tree.roots[index].root.path;
-        match self.client.watch(path, AddWatchMode::PersistentRecursive).await {
+        match self.client.watch(path, AddWatchMode::Persistent).await {
             Ok(watcher) => {
-                self.watches.add(watcher);
+                self.shallow.insert(index, self.watches.add(watcher));
                 Ok(())
             }
             Err(Error::Unimplemented) => Err(End::NoRecursiveWatches),
@@ -161,9 +164,10 @@ impl<'a> Session<'a> {
             let reading: BoxFuture<'static, Done> = match &work {
                 Work::Root(index) => {
                     let root = tree.roots[*index].root.clone();
+                    let is_shallow = self.shallow.contains_key(index);
                     Box::pin(async move {
-                        let read = reader.root(&root.path, root.form).await;
-                        Done { work, read: read.map(|(form, children)| Read::Root(form, children)) }
+                        let read = reader.root(&root.path, root.form, is_shallow).await;
+                        Done { work, read: read.map(Read::Root) }
                     })
                 }
                 Work::Place(path) => {
@@ -216,7 +220,7 @@ impl<'a> Session<'a> {
         let Done { work, read } = done;
         self.agenda.done(&work);
         match (read, &work) {
-            (Ok(Read::Root(form, children)), Work::Root(index)) => self.on_listed(*index, form, &children),
+            (Ok(Read::Root(read)), Work::Root(index)) => self.on_root(*index, read),
             (Ok(Read::Place(children)), Work::Place(path)) => self.on_place(path, children),
             (Err(error), _) if error.is_of_node() => self.on_refused(work, error),
             (Err(error), _) => return Err(error),
@@ -226,10 +230,15 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    fn on_listed(&mut self, index: usize, form: Option<Form>, children: &[String]) {
+    fn on_root(&mut self, index: usize, read: RootRead) {
+        let RootRead { form, children, deep } = read;
+        if let Some(watcher) = deep {
+            self.watches.add(watcher);
+            self.shallow.remove(&index).iter().for_each(AbortHandle::abort);
+        }
         let interest = self.of.interest.as_ref();
         self.of.tree.roots[index].root.form = form;
-        let (places, gone) = self.of.tree.list(index, children, interest);
+        let (places, gone) = self.of.tree.list(index, &children, interest);
         for (path, place) in gone {
             self.agenda.forget(&Work::Place(path));
             self.of.withdraw(&place);

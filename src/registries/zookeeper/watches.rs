@@ -1,5 +1,5 @@
-//! What tells of changes. From ZooKeeper 3.6 on one recursive watch a root does; before it, every reading leaves a watch behind
-//! that fires once.
+//! What tells of changes. From ZooKeeper 3.6 on one recursive watch a root does, from when there is anything in it; before it, every
+//! reading leaves a watch behind that fires once.
 //!
 //! The client library brings neither kind reliably over a lost connection (recursive ones stay silent for ever), so watches live
 //! only as long as the connection: after each, everything is watched and read anew.
@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::future::BoxFuture;
-use futures::stream::{BoxStream, FuturesUnordered, SelectAll, StreamExt, unfold};
+use futures::stream::{AbortHandle, BoxStream, FuturesUnordered, SelectAll, StreamExt, abortable, unfold};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use zookeeper_client::{EventType, OneshotWatcher, PersistentWatcher, WatchedEvent};
 
@@ -54,7 +54,7 @@ impl OneShots {
 
 /// All watches of one session.
 pub(super) struct Watches {
-    recursive: SelectAll<BoxStream<'static, WatchedEvent>>,
+    lasting: SelectAll<BoxStream<'static, WatchedEvent>>,
     one_shots: OneShots,
     watchers: UnboundedReceiver<(Watched, OneshotWatcher)>,
     armed: FuturesUnordered<BoxFuture<'static, (Watched, WatchedEvent)>>,
@@ -64,7 +64,7 @@ impl Watches {
     pub(super) fn new() -> Self {
         let (sender, watchers) = unbounded_channel();
         let one_shots = OneShots { armed: Arc::default(), watchers: sender };
-        Self { recursive: SelectAll::new(), one_shots, watchers, armed: FuturesUnordered::new() }
+        Self { lasting: SelectAll::new(), one_shots, watchers, armed: FuturesUnordered::new() }
     }
 
     /// For readings that have to leave watches behind.
@@ -72,20 +72,22 @@ impl Watches {
         self.one_shots.clone()
     }
 
-    /// Takes in a recursive watch. It is over with its connection.
-    pub(super) fn add(&mut self, watcher: PersistentWatcher) {
+    /// Takes in a watch that stays. It is over with its connection, or when it is aborted.
+    pub(super) fn add(&mut self, watcher: PersistentWatcher) -> AbortHandle {
         let events = unfold(watcher, |mut watcher| async {
             let event = watcher.changed().await;
             (event.event_type != EventType::Session).then_some((event, watcher))
         });
-        self.recursive.push(events.boxed());
+        let (events, handle) = abortable(events);
+        self.lasting.push(events.boxed());
+        handle
     }
 
     /// The next event; may be dropped while it waits.
     pub(super) async fn next(&mut self) -> WatchedEvent {
         loop {
             tokio::select! {
-                Some(event) = self.recursive.next(), if !self.recursive.is_empty() => return event,
+                Some(event) = self.lasting.next(), if !self.lasting.is_empty() => return event,
                 Some((watched, watcher)) = self.watchers.recv() => {
                     self.armed.push(Box::pin(async move { (watched, watcher.changed().await) }));
                 }
