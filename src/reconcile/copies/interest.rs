@@ -41,3 +41,28 @@ impl Interest for Copied {
         self.0.may_hold(key)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::{Destination, Dialect, MatchEntry, Pattern, Registry, RegistryKind, Selector, Task};
+
+    #[test]
+    fn what_is_matched_is_known_beforehand_at_the_task_s_source() {
+        let [a, b] = ["a", "b"].map(|name| Registry::bare(name.into(), RegistryKind::Zookeeper));
+        let destination = Destination::Registry("b".to_owned());
+        let mut task = Task::bare("t".into(), "a".into(), destination, Duration::ZERO, Dialect::Native);
+        for service in ["orders", "pay-*"] {
+            let select = Selector { namespace: Pattern::any(), service: Pattern::glob(service) };
+            task.matches.push(MatchEntry::of(select, Duration::ZERO));
+        }
+        let task = Arc::new(task);
+        let beginnings =
+            |direction| Carried(Arc::new(Way::new(Arc::clone(&task), direction, &a, &b))).beginnings();
+        let matched = [Beginning::Whole("orders".to_owned()), Beginning::Part("pay-".to_owned())];
+        assert_eq!(beginnings(Direction::There), BTreeSet::from(matched));
+        assert_eq!(beginnings(Direction::Back), BTreeSet::from([Beginning::Part(String::new())]));
+    }
+}
