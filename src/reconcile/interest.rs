@@ -30,7 +30,7 @@ pub(super) struct Matched(pub(super) Arc<Task>);
 
 impl Interest for Matched {
     fn namespaces(&self) -> Option<BTreeSet<String>> {
-        self.0.matches.iter().map(|entry| entry.select.namespace.exact().map(str::to_owned)).collect()
+        self.0.namespaces()
     }
 
     fn wants(&self, key: &ServiceKey) -> bool {

@@ -53,7 +53,7 @@ pub trait Interest: Send + Sync + 'static {
     /// What the names of all wanted services begin with, whatever their namespaces, for registries that can list only a part
     /// at a time (Nacos a group, where the credentials allow no more). Anything, unless it is known better.
     fn beginnings(&self) -> BTreeSet<Beginning> {
-        BTreeSet::from([Beginning::Part(String::new())])
+        Beginning::of_anything()
     }
 }
 
@@ -64,6 +64,13 @@ pub enum Beginning {
     Whole(String),
     /// Its first characters, up to the first wildcard.
     Part(String),
+}
+
+impl Beginning {
+    /// What is known where any name may be wanted.
+    pub fn of_anything() -> BTreeSet<Self> {
+        BTreeSet::from([Self::Part(String::new())])
+    }
 }
 
 /// A registry that can be watched.

@@ -142,7 +142,7 @@ impl Way {
     /// The namespaces of the registry that is read that can hold a service that is carried; `None` when a pattern may fit any.
     pub fn namespaces_read(&self) -> Option<BTreeSet<String>> {
         match self.direction {
-            Direction::There => self.namespaces_of_source(),
+            Direction::There => self.task.namespaces(),
             Direction::Back => self.namespaces_of_destination(),
         }
     }
@@ -151,16 +151,12 @@ impl Way {
     pub fn namespaces_written(&self) -> Option<BTreeSet<String>> {
         match self.direction {
             Direction::There => self.namespaces_of_destination(),
-            Direction::Back => self.namespaces_of_source(),
+            Direction::Back => self.task.namespaces(),
         }
     }
 
-    fn namespaces_of_source(&self) -> Option<BTreeSet<String>> {
-        self.task.matches.iter().map(|entry| entry.select.namespace.exact().map(str::to_owned)).collect()
-    }
-
     fn namespaces_of_destination(&self) -> Option<BTreeSet<String>> {
-        let names = self.namespaces_of_source()?;
+        let names = self.task.namespaces()?;
         Some(names.iter().filter_map(|name| self.names.namespace_there(name).ok()).collect())
     }
 }

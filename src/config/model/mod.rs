@@ -11,7 +11,11 @@ mod copying;
 mod ends;
 mod kong;
 
-use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    time::Duration,
+};
 
 use sha2::{Digest as _, Sha256};
 
@@ -208,6 +212,12 @@ impl Task {
             return None;
         }
         self.matches.iter().find(|entry| entry.fits(namespace, service))
+    }
+
+    /// The namespaces that can hold a service that an entry fits; `None` when a pattern may fit any.
+    #[must_use]
+    pub fn namespaces(&self) -> Option<BTreeSet<String>> {
+        self.matches.iter().map(|entry| entry.select.namespace.exact().map(str::to_owned)).collect()
     }
 
     /// The exclude of the defaults or the task that keeps this service out.

@@ -234,7 +234,9 @@ impl<'a> Session<'a> {
         let RootRead { form, children, deep } = read;
         if let Some(watcher) = deep {
             self.watches.add(watcher);
-            self.shallow.remove(&index).iter().for_each(AbortHandle::abort);
+            if let Some(shallow) = self.shallow.remove(&index) {
+                shallow.abort();
+            }
         }
         let interest = self.of.interest.as_ref();
         self.of.tree.roots[index].root.form = form;
